@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir/host.h - what the host offers to modules.
+ *
+ * Modules call the weir_* functions at the end; the tables are how those reach the host, since a
+ * module is linked with nothing. A table grows at its end only: WEIR_HAS tells whether the running
+ * host has a member that a later minor added.
+ */
+#ifndef WEIR_HOST_H
+#define WEIR_HOST_H
+
+#include <stdarg.h>
+
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WEIR_HAS(table, member)                                                                    \
+    ((table)->size >= offsetof(__typeof__(*(table)), member) + sizeof((table)->member) &&          \
+     (table)->member)
+
+/* How a request is handed to an upstream: see weir_forward(). */
+typedef struct {
+    uint32_t size;
+    const weir_upstream *upstream; /* from weir_cfg_upstream() */
+    weir_str target;               /* path and query to send; empty: as received */
+    weir_str host;                 /* Host to send; empty: as received */
+    const weir_field *fields;      /* sent instead of the request's fields of those names; an
+                                      empty value: none is sent */
+    uint32_t field_n;
+    bool buffering;                /* take the response off the peer faster than the client does */
+    bool request_buffering;        /* take the whole request body before a peer is asked */
+    bool websocket;                /* pass protocol upgrades on */
+    bool retry;                    /* try the next peer when nothing was answered */
+    uint64_t connect_timeout_ms, send_timeout_ms, read_timeout_ms;
+    uint64_t deadline_ms;          /* of the whole exchange; 0: none */
+    uint64_t tunnel_timeout_ms;    /* idle time of an upgraded connection */
+    uint64_t buffer_head, buffer_body, buffer_file; /* bytes, the caps */
+} weir_forward_conf;
+
+typedef struct {
+    uint32_t size;
+    weir_str (*get)(const weir_req *req, weir_get_what what);
+    weir_rc (*field)(const weir_req *req, weir_side side, uint32_t id, weir_str *out);
+    weir_rc (*field_named)(const weir_req *req, weir_side side, weir_str name, weir_str *out);
+    size_t (*fields)(const weir_req *req, weir_side side, weir_field *out, size_t max, size_t from);
+    weir_rc (*edit)(weir_req *req, weir_side side, weir_edit_op op, uint32_t id, weir_str name,
+                    weir_str value);
+    uint32_t (*status)(const weir_req *req);
+    weir_rc (*set_status)(weir_req *req, uint32_t status);
+    weir_rc (*rewrite)(weir_req *req, weir_str target);
+    weir_rc (*reply)(weir_req *req, uint32_t status, weir_reason reason, weir_str type,
+                     weir_str body, const char *detail);
+    weir_rc (*respond)(weir_req *req, uint32_t status, int64_t length);
+    weir_chain *(*body)(weir_req *req);
+    weir_rc (*forward)(weir_req *req, const weir_forward_conf *conf);
+    weir_rc (*eval)(weir_req *req, const weir_template *template_, weir_str *out);
+    void *(*alloc)(weir_req *req, size_t size);
+    void *(*ctx)(weir_req *req);
+    weir_reason (*reason)(const weir_req *req, weir_str *name, weir_str *detail);
+} weir_req_api;
+
+typedef struct {
+    uint32_t size;
+    uint64_t (*bytes)(const weir_chain *chain);
+    weir_rc (*copy)(weir_chain *chain, const void *bytes, size_t n);
+    weir_rc (*add_ref)(weir_chain *chain, const void *bytes, size_t n, void (*unref)(void *),
+                       void *arg);
+    weir_rc (*add_file)(weir_chain *chain, int fd, uint64_t offset, uint64_t n,
+                        void (*unref)(void *), void *arg);
+} weir_chain_api;
+
+typedef struct {
+    uint32_t size;
+    uint64_t (*now_ms)(void);
+    int64_t (*wall_ms)(void);
+    weir_token (*suspend)(weir_req *req, uint32_t deadline_ms, void (*on_cancel)(void *), void *arg);
+    weir_rc (*resume)(weir_token token, weir_rc outcome);
+    uint64_t (*timer_start)(uint64_t ms, void (*fn)(void *), void *arg);
+    void (*timer_stop)(uint64_t timer);
+} weir_loop_api;
+
+typedef struct {
+    uint32_t size;
+    void (*error)(weir_cfg *cfg, const char *opt, const char *fmt, va_list args);
+    void (*warn)(weir_cfg *cfg, const char *opt, const char *fmt, va_list args);
+    void *(*alloc)(weir_cfg *cfg, size_t size);
+    uint32_t (*scope)(const weir_cfg *cfg);
+    const char *(*label)(const weir_cfg *cfg);
+    const weir_upstream *(*upstream)(weir_cfg *cfg, const char *opt, weir_str url,
+                                     weir_str *prefix);
+    int (*open_log)(weir_cfg *cfg, const char *opt, const char *path);
+    weir_str (*template_text)(const weir_template *template_, bool *is_constant);
+    const weir_template *(*compile)(weir_cfg *cfg, const char *opt, weir_str text);
+} weir_cfg_api;
+
+typedef struct weir_host {
+    uint32_t size;
+    uint16_t abi_major, abi_minor;
+    const char *version; /* of weir */
+    const weir_req_api *req;
+    const weir_chain_api *chain;
+    const weir_loop_api *loop;
+    const weir_cfg_api *cfg;
+    void (*log)(weir_log_level level, const weir_req *req, const char *fmt, va_list args);
+    int64_t (*peer)(const weir_peer *peer, uint32_t what);
+    int (*match)(const weir_regex *regex, weir_str subject, weir_str *groups, int group_max);
+} weir_host;
+
+extern const weir_host *weir_host_ __attribute__((visibility("hidden")));
+
+/* ---- the request ---- */
+
+/* A property of the request; borrowed until it ends. */
+static inline weir_str weir_get(const weir_req *req, weir_get_what what)
+{
+    return weir_host_->req->get(req, what);
+}
+
+/* The first field with this number (WEIR_F_*). WEIR_NOTFOUND: absent, *out is empty. */
+static inline weir_rc weir_field_get(const weir_req *req, weir_side side, uint32_t id,
+                                     weir_str *out)
+{
+    return weir_host_->req->field(req, side, id, out);
+}
+
+/* The first field of this name, in any case. */
+static inline weir_rc weir_field_named(const weir_req *req, weir_side side, weir_str name,
+                                       weir_str *out)
+{
+    return weir_host_->req->field_named(req, side, name, out);
+}
+
+/* Copies up to `max` fields, from the one with index `from` on, in order. Returns how many. */
+static inline size_t weir_fields(const weir_req *req, weir_side side, weir_field *out, size_t max,
+                                 size_t from)
+{
+    return weir_host_->req->fields(req, side, out, max, from);
+}
+
+/* Sets, adds or removes fields by name. `name` and `value` must live as long as the request
+ * (weir_alloc(), or the configuration). A value with CR, LF or NUL is refused: WEIR_ERROR. */
+static inline weir_rc weir_edit(weir_req *req, weir_side side, weir_edit_op op, weir_str name,
+                                weir_str value)
+{
+    return weir_host_->req->edit(req, side, op, 0, name, value);
+}
+
+/* The same for a known field; no name to look up. */
+static inline weir_rc weir_edit_known(weir_req *req, weir_side side, weir_edit_op op, uint32_t id,
+                                      weir_str value)
+{
+    weir_str none = {NULL, 0};
+
+    return weir_host_->req->edit(req, side, op, id, none, value);
+}
+
+/* Status of the response; 0 before there is one. */
+static inline uint32_t weir_status(const weir_req *req)
+{
+    return weir_host_->req->status(req);
+}
+
+/* WEIR_RES_START only. */
+static inline weir_rc weir_set_status(weir_req *req, uint32_t status)
+{
+    return weir_host_->req->set_status(req, status);
+}
+
+/* WEIR_REQ_REWRITE only: another path and query; the route is chosen again (at most 8 rounds).
+ * `target` begins with '/'; it is copied. */
+static inline weir_rc weir_rewrite(weir_req *req, weir_str target)
+{
+    return weir_host_->req->rewrite(req, target);
+}
+
+/* Answers with a small body, copied. An empty `body` with an error status gets a short text made
+ * from status and detail. `detail` (may be NULL) goes to the log: what happened and how to mend
+ * it. Returns WEIR_HANDLED, to be returned by the caller. */
+static inline weir_rc weir_reply(weir_req *req, uint32_t status, weir_reason reason, weir_str type,
+                                 weir_str body, const char *detail)
+{
+    return weir_host_->req->reply(req, status, reason, type, body, detail);
+}
+
+/* Handlers: begins a response with the fields set so far. `length` of the body, or -1 when it is
+ * not known; see weir_handler_ops.start for where the body comes from. Returns WEIR_HANDLED. */
+static inline weir_rc weir_respond(weir_req *req, uint32_t status, int64_t length)
+{
+    return weir_host_->req->respond(req, status, length);
+}
+
+/* The response body that a handler fills before weir_respond(). */
+static inline weir_chain *weir_body(weir_req *req)
+{
+    return weir_host_->req->body(req);
+}
+
+/* Handlers: lets an upstream answer. `conf` and what it points to must live as long as the
+ * request. Returns WEIR_HANDLED. */
+static inline weir_rc weir_forward(weir_req *req, const weir_forward_conf *conf)
+{
+    return weir_host_->req->forward(req, conf);
+}
+
+/* The text of a template for this request; *out lives as long as the request. An unset `template_`
+ * (NULL) gives the empty string. */
+static inline weir_rc weir_eval(weir_req *req, const weir_template *template_, weir_str *out)
+{
+    return weir_host_->req->eval(req, template_, out);
+}
+
+/* Memory that goes with the request, aligned for any type, not zeroed; never NULL. */
+static inline void *weir_alloc(weir_req *req, size_t size)
+{
+    return weir_host_->req->alloc(req, size);
+}
+
+/* This module's own zeroed state for this request, of ctx_size bytes, made at the first call. */
+static inline void *weir_ctx(weir_req *req)
+{
+    return weir_host_->req->ctx(req);
+}
+
+/* Why weir made the response itself; WEIR_REASON_NONE when it did not. `name` and `detail` may be
+ * NULL. */
+static inline weir_reason weir_reason_of(const weir_req *req, weir_str *name, weir_str *detail)
+{
+    return weir_host_->req->reason(req, name, detail);
+}
+
+/* ---- bodies ---- */
+
+static inline uint64_t weir_chain_bytes(const weir_chain *chain)
+{
+    return weir_host_->chain->bytes(chain);
+}
+
+/* Appends a copy. */
+static inline weir_rc weir_chain_copy(weir_chain *chain, const void *bytes, size_t n)
+{
+    return weir_host_->chain->copy(chain, bytes, n);
+}
+
+/* Appends bytes that stay valid until unref(arg) is called; unref may be NULL. */
+static inline weir_rc weir_chain_add_ref(weir_chain *chain, const void *bytes, size_t n,
+                                         void (*unref)(void *), void *arg)
+{
+    return weir_host_->chain->add_ref(chain, bytes, n, unref, arg);
+}
+
+/* Appends part of a file; `fd` stays open until unref(arg) is called. */
+static inline weir_rc weir_chain_add_file(weir_chain *chain, int fd, uint64_t offset, uint64_t n,
+                                          void (*unref)(void *), void *arg)
+{
+    return weir_host_->chain->add_file(chain, fd, offset, n, unref, arg);
+}
+
+/* ---- time and waiting ---- */
+
+/* Monotonic milliseconds, read once per turn of the loop. */
+static inline uint64_t weir_now_ms(void)
+{
+    return weir_host_->loop->now_ms();
+}
+
+/* Milliseconds since 1970, as cheap. */
+static inline int64_t weir_wall_ms(void)
+{
+    return weir_host_->loop->wall_ms();
+}
+
+/* Suspends the request: the hook then returns WEIR_AGAIN. After `deadline_ms` without a resume it
+ * continues as if the hook had failed. on_cancel(arg) is called, once, if the request ends first.
+ * Returns 0 when suspending is not possible here. */
+static inline weir_token weir_suspend(weir_req *req, uint32_t deadline_ms,
+                                      void (*on_cancel)(void *), void *arg)
+{
+    return weir_host_->loop->suspend(req, deadline_ms, on_cancel, arg);
+}
+
+/* Continues a suspended request, from the top of the loop, as if its hook had returned `outcome`.
+ * WEIR_GONE: that token was used already, or its request is over. Loop thread only. */
+static inline weir_rc weir_resume(weir_token token, weir_rc outcome)
+{
+    return weir_host_->loop->resume(token, outcome);
+}
+
+/* Calls fn(arg) once, in `ms`. The returned number stops it; it is never 0. */
+static inline uint64_t weir_timer_start(uint64_t ms, void (*fn)(void *), void *arg)
+{
+    return weir_host_->loop->timer_start(ms, fn, arg);
+}
+
+/* Stopping a timer that ran or was stopped is harmless. */
+static inline void weir_timer_stop(uint64_t timer)
+{
+    weir_host_->loop->timer_stop(timer);
+}
+
+/* ---- configuration: check() and commit() ---- */
+
+/* Reports a mistake in option `opt` (NULL: in the group); the host adds file and line. */
+__attribute__((format(printf, 3, 4))) static inline void weir_cfg_error(weir_cfg *cfg,
+                                                                        const char *opt,
+                                                                        const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    weir_host_->cfg->error(cfg, opt, fmt, args);
+    va_end(args);
+}
+
+/* The same for what is allowed but surprising. */
+__attribute__((format(printf, 3, 4))) static inline void weir_cfg_warn(weir_cfg *cfg,
+                                                                       const char *opt,
+                                                                       const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    weir_host_->cfg->warn(cfg, opt, fmt, args);
+    va_end(args);
+}
+
+/* Memory that lives as long as the generation, zeroed. */
+static inline void *weir_cfg_alloc(weir_cfg *cfg, size_t size)
+{
+    return weir_host_->cfg->alloc(cfg, size);
+}
+
+/* The scope of the settings at hand: WEIR_S_TOP, WEIR_S_SITE or WEIR_S_ROUTE. */
+static inline uint32_t weir_cfg_scope(const weir_cfg *cfg)
+{
+    return weir_host_->cfg->scope(cfg);
+}
+
+/* The route's path, or the site's first name: for messages. */
+static inline const char *weir_cfg_label(const weir_cfg *cfg)
+{
+    return weir_host_->cfg->label(cfg);
+}
+
+/* The upstream that "http://NAME-or-host:port[/prefix]" or "unix:/path" names; *prefix (may be
+ * NULL) gets the path in it. NULL: a mistake was reported. commit() only. */
+static inline const weir_upstream *weir_cfg_upstream(weir_cfg *cfg, const char *opt, weir_str url,
+                                                     weir_str *prefix)
+{
+    return weir_host_->cfg->upstream(cfg, opt, url, prefix);
+}
+
+/* Creates or opens for appending a file that workers write and may open again after a rotation;
+ * its folder is made when that one's parent exists. -1: the mistake was reported. commit() only. */
+static inline int weir_cfg_open_log(weir_cfg *cfg, const char *opt, const char *path)
+{
+    return weir_host_->cfg->open_log(cfg, opt, path);
+}
+
+/* A template as written; *is_constant (may be NULL): it has no variable, and the text returned is
+ * its value. */
+static inline weir_str weir_template_text(const weir_template *template_, bool *is_constant)
+{
+    return weir_host_->cfg->template_text(template_, is_constant);
+}
+
+/* Compiles a template that is made from option `opt`, or stands for it: evaluated at the same
+ * phase, mistakes are reported there. Lives as long as the generation. NULL: a mistake was
+ * reported. */
+static inline const weir_template *weir_cfg_template(weir_cfg *cfg, const char *opt, weir_str text)
+{
+    return weir_host_->cfg->compile(cfg, opt, text);
+}
+
+/* ---- the rest ---- */
+
+/* A line in the error log, with the request's id when `req` is not NULL. */
+__attribute__((format(printf, 3, 4))) static inline void weir_log(weir_log_level level,
+                                                                  const weir_req *req,
+                                                                  const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    weir_host_->log(level, req, fmt, args);
+    va_end(args);
+}
+
+enum {
+    WEIR_PEER_WEIGHT,
+    WEIR_PEER_IN_FLIGHT, /* requests of this worker that wait for this peer */
+    WEIR_PEER_IS_BACKUP
+};
+
+static inline int64_t weir_peer_info(const weir_peer *peer, uint32_t what)
+{
+    return weir_host_->peer(peer, what);
+}
+
+/* As weir_regex_ops.match, on a WEIR_T_REGEX option. */
+static inline int weir_match(const weir_regex *regex, weir_str subject, weir_str *groups,
+                             int group_max)
+{
+    return weir_host_->match(regex, subject, groups, group_max);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/chain.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/recycle.h"
+
+static struct recycle links = {.size = sizeof(struct link)};
+
+static void link_free(struct link *link)
+{
+    if (link->kind == LINK_BUF) {
+        buf_release(link->buf);
+    } else if (link->unref) {
+        link->unref(link->arg);
+    }
+    recycle_put(&links, link);
+}
+
+static struct link *append(struct weir_chain *chain, enum link_kind kind, uint64_t n)
+{
+    struct link *link = recycle_take(&links);
+
+    link->next = NULL;
+    link->kind = kind;
+    link->n = n;
+    if (chain->last) {
+        chain->last->next = link;
+    } else {
+        chain->first = link;
+    }
+    chain->last = link;
+    chain->bytes += n;
+    return link;
+}
+
+void chain_clear(struct weir_chain *chain)
+{
+    while (chain->first) {
+        struct link *link = chain->first;
+
+        chain->first = link->next;
+        link_free(link);
+    }
+    chain_init(chain);
+}
+
+void chain_add_buf(struct weir_chain *chain, struct buf *buf, const char *p, size_t n)
+{
+    struct link *last = chain->last;
+
+    if (n == 0) {
+        return;
+    }
+    if (last && last->kind == LINK_BUF && last->buf == buf && last->p + last->n == p) {
+        last->n += n;
+        chain->bytes += n;
+        return;
+    }
+    struct link *link = append(chain, LINK_BUF, n);
+    link->p = p;
+    link->buf = buf_retain(buf);
+}
+
+static void set_unref(struct link *link, void (*unref)(void *), void *arg)
+{
+    link->unref = unref;
+    link->arg = arg;
+}
+
+void chain_add_ref(struct weir_chain *chain, const void *p, size_t n, void (*unref)(void *),
+                   void *arg)
+{
+    if (n == 0) {
+        if (unref) {
+            unref(arg);
+        }
+        return;
+    }
+    struct link *link = append(chain, LINK_MEMORY, n);
+    link->p = p;
+    set_unref(link, unref, arg);
+}
+
+void chain_add_copy(struct weir_chain *chain, const void *p, size_t n)
+{
+    struct link *last = chain->last;
+
+    if (n == 0) {
+        return;
+    }
+    /* Behind the last slice, if that is the end of what its buffer holds and nobody else's. */
+    if (last && last->kind == LINK_BUF && last->buf->refs == 1 && buf_room(last->buf) >= n &&
+        last->p + last->n == last->buf->data + last->buf->used) {
+        memcpy(last->buf->data + last->buf->used, p, n);
+        last->buf->used += (uint32_t)n;
+        last->n += n;
+        chain->bytes += n;
+        return;
+    }
+    struct buf *buf = n <= BUF_SIZE ? buf_create() : buf_create_sized((uint32_t)n);
+    memcpy(buf->data, p, n);
+    buf->used = (uint32_t)n;
+    chain_add_buf(chain, buf, buf->data, n);
+    buf_release(buf);
+}
+
+void chain_add_file(struct weir_chain *chain, int fd, uint64_t off, uint64_t n,
+                    void (*unref)(void *), void *arg)
+{
+    struct link *last = chain->last;
+
+    if (n == 0) {
+        if (unref) {
+            unref(arg);
+        }
+        return;
+    }
+    if (last && last->kind == LINK_FILE && last->fd == fd && last->off + last->n == off &&
+        !unref && !last->unref) {
+        last->n += n;
+        chain->bytes += n;
+        return;
+    }
+    struct link *link = append(chain, LINK_FILE, n);
+    link->fd = fd;
+    link->off = off;
+    set_unref(link, unref, arg);
+}
+
+void chain_add_pipe(struct weir_chain *chain, int fd, uint64_t n, void (*unref)(void *), void *arg)
+{
+    struct link *last = chain->last;
+
+    if (n == 0) {
+        if (unref) {
+            unref(arg);
+        }
+        return;
+    }
+    if (last && last->kind == LINK_PIPE && last->fd == fd && !unref) {
+        last->n += n;
+        chain->bytes += n;
+        return;
+    }
+    struct link *link = append(chain, LINK_PIPE, n);
+    link->fd = fd;
+    set_unref(link, unref, arg);
+}
+
+static void move_first(struct weir_chain *dst, struct weir_chain *src)
+{
+    struct link *link = src->first;
+
+    src->first = link->next;
+    if (!src->first) {
+        src->last = NULL;
+    }
+    src->bytes -= link->n;
+    link->next = NULL;
+    if (dst->last) {
+        dst->last->next = link;
+    } else {
+        dst->first = link;
+    }
+    dst->last = link;
+    dst->bytes += link->n;
+}
+
+/* The first `n` bytes of a link become a link of their own; only for kinds whose reference can be
+ * shared: a memory slice with an unref is copied. */
+static void split_first(struct weir_chain *dst, struct weir_chain *src, uint64_t n)
+{
+    struct link *link = src->first;
+
+    if (link->kind == LINK_BUF) {
+        chain_add_buf(dst, link->buf, link->p, n);
+    } else if (link->kind == LINK_FILE) {
+        chain_add_file(dst, link->fd, link->off, n, NULL, NULL);
+    } else {
+        chain_add_copy(dst, link->p, n);
+    }
+    chain_drop(src, n);
+}
+
+uint64_t chain_move(struct weir_chain *dst, struct weir_chain *src, uint64_t n)
+{
+    uint64_t moved = 0;
+
+    if (n >= src->bytes && !dst->first) {
+        *dst = *src;
+        chain_init(src);
+        return dst->bytes;
+    }
+    while (src->first && moved < n) {
+        uint64_t left = n - moved;
+
+        if (src->first->n <= left) {
+            moved += src->first->n;
+            move_first(dst, src);
+        } else if (src->first->kind == LINK_PIPE) {
+            break;
+        } else {
+            split_first(dst, src, left);
+            moved += left;
+        }
+    }
+    return moved;
+}
+
+void chain_drop(struct weir_chain *chain, uint64_t n)
+{
+    while (n > 0 && chain->first) {
+        struct link *link = chain->first;
+
+        if (link->n > n) {
+            link->n -= n;
+            chain->bytes -= n;
+            if (link->kind == LINK_FILE) {
+                link->off += n;
+            } else if (link->kind != LINK_PIPE) {
+                link->p += n;
+            }
+            return;
+        }
+        n -= link->n;
+        chain->bytes -= link->n;
+        chain->first = link->next;
+        if (!chain->first) {
+            chain->last = NULL;
+        }
+        link_free(link);
+    }
+}
+
+int chain_iov(const struct weir_chain *chain, struct iovec *iov, int max, size_t *bytes)
+{
+    size_t sum = 0;
+    int n = 0;
+
+    for (const struct link *link = chain->first; link && n < max; link = link->next) {
+        if (link->kind != LINK_MEMORY && link->kind != LINK_BUF) {
+            break;
+        }
+        iov[n].iov_base = (void *)(uintptr_t)link->p;
+        iov[n].iov_len = link->n;
+        sum += link->n;
+        n++;
+    }
+    if (bytes) {
+        *bytes = sum;
+    }
+    return n;
+}
+
+ssize_t chain_peek(const struct weir_chain *chain, void *out, size_t n)
+{
+    size_t done = 0;
+
+    for (const struct link *link = chain->first; link && done < n; link = link->next) {
+        size_t part = link->n < n - done ? link->n : n - done;
+
+        if (link->kind == LINK_PIPE) {
+            break;
+        }
+        if (link->kind == LINK_FILE) {
+            ssize_t got = pread(link->fd, (char *)out + done, part, (off_t)link->off);
+
+            if (got < 0) {
+                return -1;
+            }
+            part = (size_t)got;
+        } else {
+            memcpy((char *)out + done, link->p, part);
+        }
+        done += part;
+    }
+    return (ssize_t)done;
+}
+
+void chain_trim(void)
+{
+    recycle_trim(&links);
+}

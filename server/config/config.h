@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config/config.h - a configuration: from files to what workers run.
+ *
+ * Loading never stops at the first mistake: everything that can be checked is, and *diag holds
+ * all of it. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdio.h>
+
+#include "config/diag.h"
+#include "http/site.h"
+#include "http/variable.h"
+#include "module/registry.h"
+
+/* The group `server`. */
+struct server_conf {
+    int64_t workers;            /* "auto": the CPUs this process may use */
+    weir_str user, group;       /* only used when started as root; group empty: the user's */
+    weir_str error_log_path;    /* empty: standard error */
+    uint32_t error_log_level;   /* weir_log_level */
+    weir_list modules_path;     /* weir_str; empty: installed folder or build tree */
+    weir_list modules;          /* weir_str; empty: all installed */
+    weir_str pid_file, control, temp_path;
+    int64_t connections;        /* per worker */
+    uint64_t drain_timeout_ms, stall_timeout_ms;
+};
+
+/* One of `servers` of an upstream. */
+struct peer_conf {
+    weir_str address;           /* host:port, [v6]:port, unix:/path */
+    int64_t weight, max_fails, max_connections;
+    uint64_t fail_timeout_ms;
+    bool backup, down, drain;
+    struct source source;
+};
+
+/* One of `upstream`. */
+struct upstream_conf {
+    weir_str name;
+    struct peer_conf *peers;
+    uint32_t peer_n;
+    weir_str balance;           /* "round_robin" */
+    const weir_balancer_ops *balancer;
+    int64_t keepalive;          /* idle connections kept per worker */
+    uint64_t keepalive_timeout_ms;
+    int64_t retry_tries;        /* 0: each peer once */
+    int64_t retry_budget;       /* percent of live requests */
+    struct source source;
+    struct upstream_group *group; /* made by upstream/ when the configuration is committed */
+};
+
+struct config {
+    struct arena arena;
+    struct diag diag;
+    const char *path;           /* -c: a folder or a file */
+    struct registry registry;
+    struct server_conf server;
+    struct upstream_conf **upstreams;
+    uint32_t upstream_n;
+    struct site **sites;
+    uint32_t site_n;
+    struct listener **listeners;
+    uint32_t listener_n;
+    struct plan top_plan;       /* REQ_START for all; LOG and the rest for requests without a site */
+    struct client_conf client;  /* before a site is known: the defaults */
+    const weir_regex_ops *regex; /* NULL: not loaded */
+    struct config_tree *tree;   /* files as read; for -T and explain */
+};
+
+/* Reads, checks and builds. Has no side effects besides loading modules (dlopen). True: no errors
+ * (there may be warnings in config->diag). config_unload() after either. */
+bool config_load(struct config *config, const char *path, const weir_host *host);
+
+/* What `load` leaves out: calls the modules' commit for every use, opens logs. True: no errors.
+ * Once, after config_load(), in the loader. */
+bool config_commit(struct config *config);
+
+/* Not "destroy": libconfig has a function of that name. */
+void config_unload(struct config *config);
+
+/* `weir -T`: the effective configuration as text that can be read back, each line with the place
+ * that it comes from. */
+void config_print(const struct config *config, FILE *out);
+
+/* The merged value of each option that module `use` has in force on `route`, with its source, in
+ * the schema's order: for explain. */
+typedef void config_option_fn(void *arg, const char *option, const char *value,
+                              const struct source *source);
+void config_each_option(const struct config *config, const struct route *route,
+                        const struct module *module, config_option_fn *fn, void *arg);
+
+/* The configuration being loaded or run by this process; what weir_cfg_* works on. */
+extern struct config *config_current;
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/diag.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/str.h"
+
+void diag_init(struct diag *diag, struct arena *arena)
+{
+    *diag = (struct diag){.arena = arena};
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* A site's settings are read anew for each of its routes: a mistake is still told only once. */
+static bool is_known(const struct diag *diag, const struct diag_entry *entry)
+{
+    for (const struct diag_entry *e = diag->first; e; e = e->next) {
+        if (e->line == entry->line && e->level == entry->level && same_text(e->file, entry->file) &&
+            strcmp(e->text, entry->text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void diag_vadd(struct diag *diag, enum diag_level level, const char *file, unsigned line,
+               const char *fmt, va_list args)
+{
+    va_list again;
+
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    if (n < 0) {
+        return;
+    }
+    struct diag_entry *entry = arena_zalloc(diag->arena, sizeof(*entry));
+    char *text = arena_alloc(diag->arena, (size_t)n + 1);
+
+    vsnprintf(text, (size_t)n + 1, fmt, args);
+    *entry = (struct diag_entry){.level = level, .file = file, .line = line, .text = text};
+    if (is_known(diag, entry)) {
+        return;
+    }
+    if (diag->last) {
+        diag->last->next = entry;
+    } else {
+        diag->first = entry;
+    }
+    diag->last = entry;
+    if (level == DIAG_ERROR) {
+        diag->errors++;
+    } else {
+        diag->warnings++;
+    }
+}
+
+void diag_add(struct diag *diag, enum diag_level level, const char *file, unsigned line,
+              const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    diag_vadd(diag, level, file, line, fmt, args);
+    va_end(args);
+}
+
+struct ranked {
+    const struct diag_entry *entry;
+    size_t rank;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+    const char *file_x = x->entry->file ? x->entry->file : "";
+    const char *file_y = y->entry->file ? y->entry->file : "";
+    int by_file = strcmp(file_x, file_y);
+
+    if (by_file) {
+        return by_file;
+    }
+    if (x->entry->line != y->entry->line) {
+        return x->entry->line < y->entry->line ? -1 : 1;
+    }
+    return x->rank < y->rank ? -1 : 1;
+}
+
+void diag_print(const struct diag *diag, FILE *out)
+{
+    size_t n = 0, count = diag->errors + diag->warnings;
+    struct ranked *sorted = mem_alloc((count + 1) * sizeof(*sorted));
+
+    for (const struct diag_entry *e = diag->first; e; e = e->next, n++) {
+        sorted[n] = (struct ranked){e, n};
+    }
+    qsort(sorted, n, sizeof(*sorted), compare_entries);
+    for (size_t i = 0; i < n; i++) {
+        const struct diag_entry *e = sorted[i].entry;
+
+        if (e->file && e->line) {
+            fprintf(out, "%s:%u: ", e->file, e->line);
+        } else if (e->file) {
+            fprintf(out, "%s: ", e->file);
+        }
+        fprintf(out, "%s: %s\n", e->level == DIAG_ERROR ? "error" : "warning", e->text);
+    }
+    free(sorted);
+}
+
+/* How many edits still look like a slip of the finger. */
+static unsigned slip_limit(size_t n)
+{
+    return n <= 3 ? 1 : n <= 6 ? 2 : 3;
+}
+
+weir_str diag_nearest(weir_str word, const weir_str *words, size_t n)
+{
+    weir_str best = {0};
+    unsigned best_distance = slip_limit(word.n) + 1;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned distance = str_distance(word, words[i]);
+
+        /* A distance of the whole length means that nothing is alike. */
+        if (distance < best_distance && distance < words[i].n) {
+            best = words[i];
+            best_distance = distance;
+        }
+    }
+    for (size_t i = 0; i < n && !best.p && word.n >= 3; i++) {
+        if (words[i].n > word.n && str_ieq(word, (weir_str){words[i].p, word.n})) {
+            best = words[i];
+        }
+    }
+    return best;
+}

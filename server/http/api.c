@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http/api.c - the tables that modules get: thin, since the work is done where it belongs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "config/cfg_api.h"
+#include "http/http1_server.h"
+#include "http/server.h"
+#include "http/template.h"
+#include "module/regex.h"
+#include "module/registry.h"
+#include "upstream/exchange.h"
+
+#define EVAL_PARTS 16
+
+/* ---- requests ---- */
+
+static weir_str client_addr(const weir_req *req)
+{
+    char text[ADDR_TEXT];
+    size_t n = addr_format_host(&req->client->addr, text);
+    weir_req *writable = (weir_req *)(uintptr_t)req;
+
+    return arena_dup(&writable->arena, (weir_str){text, n});
+}
+
+static weir_str client_port(const weir_req *req)
+{
+    weir_req *writable = (weir_req *)(uintptr_t)req;
+
+    return arena_printf(&writable->arena, "%u", addr_port(&req->client->addr));
+}
+
+static weir_str api_get(const weir_req *req, weir_get_what what)
+{
+    weir_req *writable = (weir_req *)(uintptr_t)req; /* caches and texts are made on demand */
+
+    switch (what) {
+    case WEIR_GET_METHOD:
+        return req->head.method_name;
+    case WEIR_GET_SCHEME:
+        return req->listener->tls ? STR("https") : STR("http");
+    case WEIR_GET_HOST:
+        return req->host;
+    case WEIR_GET_AUTHORITY:
+        return req->authority;
+    case WEIR_GET_TARGET:
+        return req->target;
+    case WEIR_GET_PATH:
+        return req->uri.path;
+    case WEIR_GET_RAW_PATH:
+        return req->uri.raw;
+    case WEIR_GET_QUERY:
+        return req->uri.query;
+    case WEIR_GET_CLIENT_ADDR:
+        return client_addr(req);
+    case WEIR_GET_CLIENT_PORT:
+        return client_port(req);
+    case WEIR_GET_ID:
+        return request_id(writable);
+    case WEIR_GET_SITE:
+        return req->site && req->site->name_n ? req->site->names[0] : STR("");
+    case WEIR_GET_ROUTE:
+        return req->route ? req->route->name : STR("");
+    case WEIR_GET_ROUTE_PREFIX:
+        return req->route && req->route->kind == ROUTE_PREFIX ? req->route->path : STR("");
+    case WEIR_GET_PROTOCOL:
+        return req->head.minor ? STR("HTTP/1.1") : STR("HTTP/1.0");
+    }
+    return STR("");
+}
+
+static weir_rc found(const weir_field *field, weir_str *out)
+{
+    *out = field ? field->value : STR("");
+    return field ? WEIR_OK : WEIR_NOTFOUND;
+}
+
+static weir_rc api_field(const weir_req *req, weir_side side, uint32_t id, weir_str *out)
+{
+    return found(fields_get(&req->fields[side], id), out);
+}
+
+static weir_rc api_field_named(const weir_req *req, weir_side side, weir_str name, weir_str *out)
+{
+    return found(fields_get_named(&req->fields[side], name), out);
+}
+
+static size_t api_fields(const weir_req *req, weir_side side, weir_field *out, size_t max,
+                         size_t from)
+{
+    const struct fields *fields = &req->fields[side];
+    size_t n = 0;
+
+    while (n < max && from + n < fields->n) {
+        out[n] = fields->list[from + n];
+        n++;
+    }
+    return n;
+}
+
+static weir_rc api_edit(weir_req *req, weir_side side, weir_edit_op op, uint32_t id, weir_str name,
+                        weir_str value)
+{
+    struct fields *fields = &req->fields[side];
+
+    if (id == 0) {
+        id = field_id(name);
+    } else if (!name.p) {
+        name = field_name(id);
+    }
+    if (op == WEIR_REMOVE) {
+        fields_remove(fields, id, name);
+        return WEIR_OK;
+    }
+    if (!field_value_is_valid(value) || !field_name_is_valid(name)) {
+        return WEIR_ERROR;
+    }
+    if (op == WEIR_SET) {
+        fields_set(fields, id, name, value, WEIR_FIELD_RULE);
+    } else {
+        fields_add(fields, id, name, value, WEIR_FIELD_RULE);
+    }
+    return WEIR_OK;
+}
+
+static uint32_t api_status(const weir_req *req)
+{
+    return req->status;
+}
+
+static weir_rc api_set_status(weir_req *req, uint32_t status)
+{
+    if (req->responded || status < 200 || status > 999) {
+        return WEIR_ERROR;
+    }
+    req->status = (uint16_t)status;
+    return WEIR_OK;
+}
+
+static weir_rc api_rewrite(weir_req *req, weir_str target)
+{
+    if (req->step != STEP_REWRITE || target.n == 0 || target.p[0] != '/') {
+        return WEIR_ERROR;
+    }
+    req->target = arena_dup(&req->arena, target);
+    req->rewritten = true;
+    return WEIR_OK;
+}
+
+static weir_rc api_reply(weir_req *req, uint32_t status, weir_reason reason, weir_str type,
+                         weir_str body, const char *detail)
+{
+    request_reply(req, status, reason, type, body,
+                  detail ? arena_strdup(&req->arena, detail) : NULL);
+    return WEIR_HANDLED;
+}
+
+static weir_rc api_respond(weir_req *req, uint32_t status, int64_t length)
+{
+    bool whole = !chain_is_empty(&req->body) || length == 0;
+
+    if (req->responded) {
+        return WEIR_ERROR;
+    }
+    if (length < 0 && whole) {
+        length = (int64_t)req->body.bytes;
+    }
+    response_start(req, status, length);
+    response_add(req, &req->body);
+    if (whole || req->bodyless) {
+        response_finish(req);
+    }
+    return WEIR_HANDLED;
+}
+
+static weir_chain *api_body(weir_req *req)
+{
+    return &req->body;
+}
+
+static weir_str eval_part(weir_req *req, const struct template_part *part)
+{
+    weir_str value = {0};
+
+    if (!part->variable) {
+        return part->text;
+    }
+    const struct module *outer = module_running;
+    if (part->variable->module) {
+        module_running = part->variable->module;
+    }
+    if (part->variable->get(req, part->suffix, &value) != WEIR_OK) {
+        value = (weir_str){0};
+    }
+    module_running = outer;
+    return value;
+}
+
+weir_str template_eval(weir_req *req, const weir_template *template_)
+{
+    weir_str few[EVAL_PARTS];
+    weir_str *values = few;
+    size_t n = 0;
+
+    if (!template_) {
+        return STR("");
+    }
+    if (template_->constant.p) {
+        return template_->constant;
+    }
+    if (template_->n == 1) {
+        weir_str value = eval_part(req, &template_->parts[0]);
+        return value.p ? value : STR("");
+    }
+    if (template_->n > EVAL_PARTS) {
+        values = arena_alloc(&req->arena, template_->n * sizeof(*values));
+    }
+    for (uint16_t i = 0; i < template_->n; i++) {
+        values[i] = eval_part(req, &template_->parts[i]);
+        n += values[i].n;
+    }
+    char *text = arena_alloc(&req->arena, n + 1);
+    char *at = text;
+    for (uint16_t i = 0; i < template_->n; i++) {
+        if (values[i].n) {
+            memcpy(at, values[i].p, values[i].n);
+            at += values[i].n;
+        }
+    }
+    *at = '\0';
+    return (weir_str){text, n};
+}
+
+static weir_rc api_eval(weir_req *req, const weir_template *template_, weir_str *out)
+{
+    *out = template_eval(req, template_);
+    return WEIR_OK;
+}
+
+static void *api_alloc(weir_req *req, size_t size)
+{
+    return arena_alloc(&req->arena, size);
+}
+
+static void *api_ctx(weir_req *req)
+{
+    const struct module *module = module_running;
+
+    if (!module || module->desc->ctx_size == 0) {
+        return NULL;
+    }
+    if (!req->ctx) {
+        req->ctx = arena_zalloc(&req->arena,
+                                config_current->registry.module_n * sizeof(*req->ctx));
+    }
+    if (!req->ctx[module->ctx_index]) {
+        req->ctx[module->ctx_index] = arena_zalloc(&req->arena, module->desc->ctx_size);
+    }
+    return req->ctx[module->ctx_index];
+}
+
+static weir_reason api_reason(const weir_req *req, weir_str *name, weir_str *detail)
+{
+    if (name) {
+        *name = reason_name(req->reason);
+    }
+    if (detail) {
+        *detail = str_from(req->reason_detail);
+    }
+    return req->reason;
+}
+
+static const weir_req_api req_api = {
+    .size = sizeof(req_api),
+    .get = api_get,
+    .field = api_field,
+    .field_named = api_field_named,
+    .fields = api_fields,
+    .edit = api_edit,
+    .status = api_status,
+    .set_status = api_set_status,
+    .rewrite = api_rewrite,
+    .reply = api_reply,
+    .respond = api_respond,
+    .body = api_body,
+    .forward = exchange_start,
+    .eval = api_eval,
+    .alloc = api_alloc,
+    .ctx = api_ctx,
+    .reason = api_reason,
+};
+
+/* ---- chains ---- */
+
+static uint64_t api_bytes(const weir_chain *chain)
+{
+    return chain->bytes;
+}
+
+static weir_rc api_copy(weir_chain *chain, const void *bytes, size_t n)
+{
+    chain_add_copy(chain, bytes, n);
+    return WEIR_OK;
+}
+
+static weir_rc api_add_ref(weir_chain *chain, const void *bytes, size_t n, void (*unref)(void *),
+                           void *arg)
+{
+    chain_add_ref(chain, bytes, n, unref, arg);
+    return WEIR_OK;
+}
+
+static weir_rc api_add_file(weir_chain *chain, int fd, uint64_t offset, uint64_t n,
+                            void (*unref)(void *), void *arg)
+{
+    chain_add_file(chain, fd, offset, n, unref, arg);
+    return WEIR_OK;
+}
+
+static const weir_chain_api chain_api = {
+    .size = sizeof(chain_api),
+    .bytes = api_bytes,
+    .copy = api_copy,
+    .add_ref = api_add_ref,
+    .add_file = api_add_file,
+};
+
+/* ---- time ---- */
+
+struct api_timer {
+    struct timer timer;
+    uint64_t number;
+    void (*fn)(void *);
+    void *arg;
+    struct api_timer *next;
+};
+
+static struct api_timer *api_timers;
+
+static uint64_t api_now_ms(void)
+{
+    return clock_now.ms;
+}
+
+static int64_t api_wall_ms(void)
+{
+    return clock_now.wall_ms;
+}
+
+static void api_timer_free(struct api_timer *timer)
+{
+    struct api_timer **at = &api_timers;
+
+    while (*at != timer) {
+        at = &(*at)->next;
+    }
+    *at = timer->next;
+    timer_fini(&timer->timer);
+    free(timer);
+}
+
+static void on_api_timer(struct timer *timer)
+{
+    struct api_timer *mine = container_of(timer, struct api_timer, timer);
+    void (*fn)(void *) = mine->fn;
+    void *arg = mine->arg;
+
+    api_timer_free(mine);
+    fn(arg);
+}
+
+static uint64_t api_timer_start(uint64_t ms, void (*fn)(void *), void *arg)
+{
+    static uint64_t last;
+    struct api_timer *timer = mem_alloc(sizeof(*timer));
+
+    *timer = (struct api_timer){.number = ++last, .fn = fn, .arg = arg, .next = api_timers};
+    timer_init(&timer->timer, on_api_timer);
+    timer_set(&timer->timer, clock_now.ms + ms);
+    api_timers = timer;
+    return timer->number;
+}
+
+static void api_timer_stop(uint64_t number)
+{
+    for (struct api_timer *timer = api_timers; timer; timer = timer->next) {
+        if (timer->number == number) {
+            api_timer_free(timer);
+            return;
+        }
+    }
+}
+
+static const weir_loop_api loop_api = {
+    .size = sizeof(loop_api),
+    .now_ms = api_now_ms,
+    .wall_ms = api_wall_ms,
+    .suspend = request_suspend,
+    .resume = request_resume,
+    .timer_start = api_timer_start,
+    .timer_stop = api_timer_stop,
+};
+
+/* ---- the rest ---- */
+
+static void api_log(weir_log_level level, const weir_req *req, const char *fmt, va_list args)
+{
+    if (req) {
+        request_vlog(req, level, fmt, args);
+    } else {
+        log_vwrite(log_default, level, NULL, fmt, args);
+    }
+}
+
+static int64_t api_peer(const weir_peer *peer, uint32_t what)
+{
+    switch (what) {
+    case WEIR_PEER_WEIGHT:
+        return peer->conf->weight;
+    case WEIR_PEER_IN_FLIGHT:
+        return peer->in_flight;
+    case WEIR_PEER_IS_BACKUP:
+        return peer->conf->backup;
+    default:
+        return 0;
+    }
+}
+
+static weir_host tables = {
+    .size = sizeof(tables),
+    .abi_major = WEIR_ABI_MAJOR,
+    .abi_minor = WEIR_ABI_MINOR,
+    .req = &req_api,
+    .chain = &chain_api,
+    .loop = &loop_api,
+    .log = api_log,
+    .peer = api_peer,
+    .match = regex_match,
+};
+
+const weir_host *host_tables(void)
+{
+    tables.version = WEIR_VERSION;
+    tables.cfg = cfg_api();
+    return &tables;
+}

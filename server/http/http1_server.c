@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/http1_server.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "http/chunked.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define LINGER_MS 2000       /* how long a client may take to notice that we are done */
+#define SKIP_MAX (256 * 1024) /* bytes of an unread request body that are read to keep a connection */
+#define DRAIN_GRACE_MS 500   /* idle connections of a draining worker wait this long */
+
+unsigned client_count;
+void (*clients_on_empty)(void);
+bool clients_draining;
+
+static struct client *clients;
+
+static void client_process(struct client *client);
+
+/* While a client is being worked on, calls that come back to it only note what they want, and a
+ * closed one stays in memory: the outermost caller frees it. */
+static bool enter(struct client *client)
+{
+    bool outermost = !client->deferred;
+
+    client->deferred = true;
+    return outermost;
+}
+
+/* False: the client is no more. */
+static bool leave(struct client *client, bool outermost)
+{
+    if (!outermost) {
+        return client->state != CLIENT_CLOSED;
+    }
+    client->deferred = false;
+    if (client->state == CLIENT_CLOSED) {
+        free(client);
+        return false;
+    }
+    return true;
+}
+
+static const struct client_conf *limits_of(const struct client *client)
+{
+    if (client->req && client->req->limits) {
+        return client->req->limits;
+    }
+    const struct listener *listener = client->listener;
+    const struct site *site = listener->fallback ? listener->fallback : listener->sites[0];
+    return &site->self->client;
+}
+
+static void set_timer(struct client *client, uint64_t ms)
+{
+    timer_set(&client->conn.timer, clock_now.ms + ms);
+}
+
+static void drop_input(struct client *client)
+{
+    if (client->in) {
+        buf_release(client->in);
+        client->in = NULL;
+        client->in_at = 0;
+    }
+}
+
+static void client_close(struct client *client)
+{
+    if (client->state == CLIENT_CLOSED) {
+        return;
+    }
+    client->state = CLIENT_CLOSED;
+    if (client->req) {
+        struct weir_req *req = client->req;
+
+        client->req = NULL;
+        request_end(req);
+    }
+    drop_input(client);
+    conn_close(&client->conn);
+    if (client->next) {
+        client->next->prev = client->prev;
+    }
+    if (client->prev) {
+        client->prev->next = client->next;
+    } else {
+        clients = client->next;
+    }
+    client_count--;
+    if (!client->deferred) {
+        free(client);
+    }
+    if (client_count == 0 && clients_on_empty) {
+        clients_on_empty();
+    }
+}
+
+void client_abort(struct client *client)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+
+    /* A reset, not an orderly end: nobody may take what was sent for the whole. */
+    setsockopt(client->conn.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    client_close(client);
+}
+
+/* ---- reading ---- */
+
+static size_t input_bytes(const struct client *client)
+{
+    return client->in ? client->in->used - client->in_at : 0;
+}
+
+/* Makes room to read into: a part that is waiting moves to a fresh buffer when the old one is
+ * full, since slices of requests may point into that one. */
+static void make_room(struct client *client, size_t wanted)
+{
+    size_t have = input_bytes(client);
+
+    if (client->in && buf_room(client->in) >= wanted) {
+        return;
+    }
+    struct buf *fresh = have + wanted <= BUF_SIZE ? buf_create()
+                                                  : buf_create_sized((uint32_t)(have + wanted));
+    if (have > 0) {
+        memcpy(fresh->data, client->in->data + client->in_at, have);
+        fresh->used = (uint32_t)have;
+    }
+    drop_input(client);
+    client->in = fresh;
+    client->in_at = 0;
+}
+
+/* Takes `n` bytes as consumed. */
+static void consume(struct client *client, size_t n)
+{
+    client->in_at += (uint32_t)n;
+    if (client->in_at == client->in->used) {
+        drop_input(client);
+    }
+}
+
+static struct weir_req *request_create(struct client *client)
+{
+    struct arena arena;
+
+    arena_init(&arena);
+    struct weir_req *req = arena_zalloc(&arena, sizeof(*req));
+    req->arena = arena;
+    req->client = client;
+    req->listener = client->listener;
+    fields_init(&req->fields[WEIR_REQUEST], &req->arena);
+    fields_init(&req->fields[WEIR_RESPONSE], &req->arena);
+    req->length = -1;
+    req->start_us = clock_us();
+    client->req = req;
+    client->scanned = 0;
+    return req;
+}
+
+/* ---- the request body ---- */
+
+static void start_body(struct client *client)
+{
+    struct weir_req *req = client->req;
+
+    client->wants_body = false;
+    client->body_left = req->head.framing == FRAMING_LENGTH ? req->head.content_length : 0;
+    client->chunked = NULL;
+    if (req->head.framing == FRAMING_CHUNKED) {
+        client->chunked = arena_alloc(&req->arena, sizeof(*client->chunked));
+        chunked_init(client->chunked);
+    }
+    req->body_in_done = !client->chunked && client->body_left == 0;
+}
+
+static void take_body(struct weir_req *req, struct buf *buf, const char *p, size_t n)
+{
+    req->body_in_total += n;
+    chain_add_buf(&req->body_in, buf, p, n);
+}
+
+/* Decodes what has been read. False: the framing is broken. */
+static bool decode_chunks(struct client *client)
+{
+    struct weir_req *req = client->req;
+    const char *p = client->in->data + client->in_at;
+    size_t n = input_bytes(client);
+
+    for (;;) {
+        weir_str data;
+        enum chunked_result result =
+            chunked_decode(client->chunked, &p, &n, &data, NULL, NULL);
+
+        if (result == CHUNKED_DATA) {
+            take_body(req, client->in, data.p, data.n);
+            continue;
+        }
+        if (result == CHUNKED_ERROR) {
+            return false;
+        }
+        consume(client, input_bytes(client) - n);
+        req->body_in_done = result == CHUNKED_END;
+        return true;
+    }
+}
+
+static bool decode_body(struct client *client)
+{
+    if (!client->in || client->req->body_in_done) {
+        return true;
+    }
+    if (client->chunked) {
+        return decode_chunks(client);
+    }
+    size_t n = input_bytes(client);
+    if (n > client->body_left) {
+        n = client->body_left;
+    }
+    take_body(client->req, client->in, client->in->data + client->in_at, n);
+    consume(client, n);
+    client->body_left -= n;
+    client->req->body_in_done = client->body_left == 0;
+    return true;
+}
+
+static void body_failed(struct client *client, uint32_t status, weir_reason reason,
+                        const char *detail)
+{
+    struct weir_req *req = client->req;
+
+    client->wants_body = false;
+    req->close_after = true;
+    request_reply(req, status, reason, (weir_str){0}, (weir_str){0}, detail);
+    client_flush(client);
+}
+
+static bool body_is_too_large(const struct weir_req *req)
+{
+    return req->limits->max_body && req->body_in_total > req->limits->max_body;
+}
+
+/* Reads and hands on the request body while the source wants it. */
+static void pump_body(struct client *client)
+{
+    struct weir_req *req = client->req;
+
+    while (client->req == req && client->wants_body && !req->body_in_done) {
+        if (!client->in) {
+            if (!client->conn.can_read) {
+                set_timer(client, req->limits->body_timeout_ms);
+                return;
+            }
+            make_room(client, BUF_SIZE / 2);
+            ssize_t n = conn_read(&client->conn, client->in);
+            if (n == -EAGAIN) {
+                drop_input(client);
+                continue;
+            }
+            if (n <= 0) {
+                drop_input(client);
+                req->reason = WEIR_REASON_CLIENT_GONE;
+                client_close(client);
+                return;
+            }
+        }
+        if (!decode_body(client)) {
+            body_failed(client, 400, WEIR_REASON_HTTP_REQUEST_ERROR,
+                        "the request body's chunked coding is malformed");
+            return;
+        }
+        if (body_is_too_large(req)) {
+            body_failed(client, 413, WEIR_REASON_REQUEST_TOO_LARGE, NULL);
+            return;
+        }
+        if (!chain_is_empty(&req->body_in) || req->body_in_done) {
+            client->wants_body = false;
+            timer_stop(&client->conn.timer);
+            if (req->source && req->source->request_body) {
+                req->source->request_body(req);
+            }
+        }
+    }
+}
+
+void client_want_body(struct client *client)
+{
+    struct weir_req *req = client->req;
+
+    client->wants_body = true;
+    if (req->body_in_done) {
+        return;
+    }
+    if (!client->deferred) {
+        bool outermost = enter(client);
+
+        pump_body(client);
+        leave(client, outermost);
+    }
+}
+
+/* ---- the end of a request ---- */
+
+static void linger(struct client *client)
+{
+    client->state = CLIENT_LINGER;
+    drop_input(client);
+    shutdown(client->conn.fd, SHUT_WR);
+    set_timer(client, LINGER_MS);
+}
+
+static void become_idle(struct client *client)
+{
+    client->state = CLIENT_IDLE;
+    set_timer(client, clients_draining ? DRAIN_GRACE_MS : limits_of(client)->keepalive_timeout_ms);
+}
+
+/* All of the response is sent: what comes next on this connection? */
+static void request_done(struct client *client)
+{
+    struct weir_req *req = client->req;
+    bool close_now = req->close_after;
+    bool body_left = !req->body_in_done;
+
+    client->wants_body = false;
+    if (body_left && !close_now) {
+        chain_clear(&req->body_in);
+        req->body_in_total = 0;
+        client->state = CLIENT_SKIP;
+        set_timer(client, req->limits->body_timeout_ms);
+        return;
+    }
+    client->req = NULL;
+    request_end(req);
+    if (!close_now) {
+        become_idle(client);
+    } else if (body_left || client->in || client->conn.can_read) {
+        linger(client); /* what is still coming must not turn our answer into a reset */
+    } else {
+        client_close(client);
+    }
+}
+
+static bool flush_now(struct client *client)
+{
+    struct weir_req *req = client->req;
+    uint64_t before = req->out.bytes;
+    int rc = conn_write(&client->conn, &req->out, !req->finished && req->source == NULL);
+
+    req->bytes_sent += before - req->out.bytes;
+    if (rc == -EAGAIN) {
+        if (before != req->out.bytes || client->conn.timer.deadline_ms == 0) {
+            set_timer(client, req->limits ? req->limits->send_timeout_ms : 60000);
+        }
+        return true;
+    }
+    if (rc < 0) {
+        req->reason = req->reason ? req->reason : WEIR_REASON_CLIENT_GONE;
+        client_close(client);
+        return false;
+    }
+    if (!client->wants_body) {
+        timer_stop(&client->conn.timer);
+    }
+    if (req->aborted) {
+        client_abort(client);
+        return false;
+    }
+    if (req->finished) {
+        request_done(client);
+        return false;
+    }
+    return true;
+}
+
+bool client_flush(struct client *client)
+{
+    struct weir_req *req = client->req;
+
+    if (client->deferred) {
+        return flush_now(client);
+    }
+    bool outermost = enter(client);
+    bool alive = flush_now(client);
+
+    if (!leave(client, outermost)) {
+        return false;
+    }
+    if (!alive && (client->in || client->conn.can_read)) {
+        client_process(client); /* the next request is waiting already */
+        return false;
+    }
+    return alive && client->req == req;
+}
+
+bool client_is_stalled(const struct client *client)
+{
+    return !client->conn.can_write;
+}
+
+/* ---- heads ---- */
+
+static void reject_head(struct client *client, const struct http1_error *error)
+{
+    struct weir_req *req = client->req;
+
+    client->state = CLIENT_BUSY;
+    req->close_after = true;
+    req->body_in_done = true;
+    if (!req->head.method_name.p) {
+        req->head.method_name = (weir_str){"-", 1};
+        req->head.method = METHOD_OTHER;
+        req->head.minor = 1;
+    }
+    request_reply(req, error->status, WEIR_REASON_HTTP_REQUEST_ERROR, (weir_str){0}, (weir_str){0},
+                  error->what);
+    client->conn.can_read = true; /* linger: there may be more of it */
+    flush_now(client);
+}
+
+static void begin_request(struct client *client, size_t used)
+{
+    struct weir_req *req = client->req;
+
+    req->head_buf = buf_retain(client->in);
+    consume(client, used);
+    client->state = CLIENT_BUSY;
+    client->served++;
+    timer_stop(&client->conn.timer);
+    start_body(client);
+    if (!decode_body(client)) {
+        const struct http1_error error = {400, "the request body's chunked coding is malformed"};
+
+        reject_head(client, &error);
+        return;
+    }
+    request_begin(req);
+    if (client->req == req && (req->responded || req->aborted)) {
+        flush_now(client);
+    }
+}
+
+/* Parses a head from what has been read. False: more has to come. */
+static bool parse_head(struct client *client)
+{
+    const struct client_conf *limits = limits_of(client);
+    struct http1_limits max = {.max_head = (uint32_t)limits->max_header,
+                               .max_line = (uint32_t)limits->max_header,
+                               .max_fields = (uint32_t)limits->max_headers};
+    struct weir_req *req = client->req ? client->req : request_create(client);
+    struct http1_error error = {0};
+    size_t used = 0;
+
+    enum http1_result result = http1_parse_request(
+        client->in->data + client->in_at, input_bytes(client), &client->scanned, &max, &req->head,
+        &req->fields[WEIR_REQUEST], &used, &error);
+    if (result == HTTP1_DONE) {
+        begin_request(client, used);
+        return true;
+    }
+    if (result == HTTP1_ERROR) {
+        reject_head(client, &error);
+        return true;
+    }
+    if (client->state == CLIENT_IDLE) {
+        client->state = CLIENT_HEAD;
+        set_timer(client, limits->header_timeout_ms);
+    }
+    return false;
+}
+
+/* Reads what there is for a head. False: nothing to do now. */
+static bool read_head(struct client *client)
+{
+    if (!client->conn.can_read) {
+        return false;
+    }
+    size_t have = input_bytes(client);
+    make_room(client, have ? (have < 2048 ? 4096 : have) : BUF_SIZE);
+    ssize_t n = conn_read(&client->conn, client->in);
+    if (n == -EAGAIN) {
+        if (have == 0) {
+            drop_input(client);
+        }
+        return client->conn.can_read;
+    }
+    if (n <= 0) {
+        client_close(client);
+        return false;
+    }
+    return true;
+}
+
+/* Drops what is left of an answered request's body. False: wait. */
+static bool skip_body(struct client *client)
+{
+    struct weir_req *req = client->req;
+
+    while (!req->body_in_done) {
+        if (!client->in) {
+            make_room(client, BUF_SIZE);
+            ssize_t n = client->conn.can_read ? conn_read(&client->conn, client->in) : -EAGAIN;
+            if (n <= 0) {
+                drop_input(client);
+                if (n == -EAGAIN) {
+                    return false;
+                }
+                client_close(client);
+                return false;
+            }
+        }
+        bool fine = decode_body(client);
+        chain_clear(&req->body_in);
+        if (!fine || req->body_in_total > SKIP_MAX) {
+            client->req = NULL;
+            request_end(req);
+            linger(client);
+            return true;
+        }
+    }
+    client->req = NULL;
+    request_end(req);
+    become_idle(client);
+    return true;
+}
+
+/* False: wait. */
+static bool linger_read(struct client *client)
+{
+    while (client->conn.can_read) {
+        struct buf *buf = buf_create();
+        ssize_t n = conn_read(&client->conn, buf);
+
+        buf_release(buf);
+        if (n == 0 || (n < 0 && n != -EAGAIN)) {
+            client_close(client);
+            return false;
+        }
+    }
+    return false;
+}
+
+/* A request is under way: room to write, or more of its body. False: wait. */
+static bool busy(struct client *client)
+{
+    struct weir_req *req = client->req;
+
+    bool has_news = !chain_is_empty(&req->out) || req->finished || req->aborted;
+
+    if (client->conn.can_write && has_news && !flush_now(client)) {
+        return true;
+    }
+    if (client->conn.can_write && chain_is_empty(&req->out) && req->responded && !req->finished &&
+        req->source) {
+        req->source->resume(req);
+        return client->req != req || !chain_is_empty(&req->out) || req->finished || req->aborted;
+    }
+    if (client->wants_body) {
+        pump_body(client);
+        return client->req != req;
+    }
+    return false;
+}
+
+static bool step(struct client *client)
+{
+    switch (client->state) {
+    case CLIENT_IDLE:
+    case CLIENT_HEAD:
+        if (client->in && client->scanned < input_bytes(client) && parse_head(client)) {
+            return true;
+        }
+        return read_head(client);
+    case CLIENT_BUSY:
+        return busy(client);
+    case CLIENT_SKIP:
+        return skip_body(client);
+    case CLIENT_LINGER:
+        return linger_read(client);
+    case CLIENT_TUNNEL:
+    case CLIENT_CLOSED:
+        break;
+    }
+    return false;
+}
+
+/* Does all that can be done now. */
+static void client_process(struct client *client)
+{
+    bool outermost = enter(client);
+
+    while (step(client)) {
+    }
+    leave(client, outermost);
+}
+
+static void on_ready(struct conn *conn)
+{
+    client_process(container_of(conn, struct client, conn));
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct client *client = container_of(timer, struct client, conn.timer);
+
+    bool outermost = enter(client);
+
+    switch (client->state) {
+    case CLIENT_HEAD: {
+        const struct http1_error error = {408, "the request's head took longer than "
+                                               "client.header_timeout"};
+        reject_head(client, &error);
+        break;
+    }
+    case CLIENT_BUSY:
+        if (client->wants_body && !client->req->responded) {
+            body_failed(client, 408, WEIR_REASON_REQUEST_TIMEOUT,
+                        "the request's body made no progress for client.body_timeout");
+        } else {
+            client->req->reason = WEIR_REASON_CLIENT_GONE;
+            client->req->reason_detail = "the client took nothing for client.send_timeout";
+            client_abort(client);
+        }
+        break;
+    default:
+        client_close(client);
+    }
+    leave(client, outermost);
+}
+
+void client_open(const struct listener *listener, int fd, const struct addr *addr)
+{
+    struct client *client = mem_zalloc(sizeof(*client));
+
+    client->listener = listener;
+    client->addr = *addr;
+    client->next = clients;
+    if (clients) {
+        clients->prev = client;
+    }
+    clients = client;
+    client_count++;
+    conn_open(&client->conn, fd, on_ready, on_timer);
+    set_timer(client, limits_of(client)->header_timeout_ms);
+}
+
+struct conn *client_tunnel(struct client *client, struct buf **rest, uint32_t *rest_at)
+{
+    client->state = CLIENT_TUNNEL;
+    timer_stop(&client->conn.timer);
+    *rest = client->in;
+    *rest_at = client->in_at;
+    client->in = NULL;
+    client->in_at = 0;
+    return &client->conn;
+}
+
+void client_tunnel_end(struct client *client)
+{
+    client_close(client);
+}
+
+void clients_drain(void)
+{
+    struct client *next;
+
+    clients_draining = true;
+    for (struct client *client = clients; client; client = next) {
+        next = client->next;
+        if (client->state == CLIENT_IDLE) {
+            set_timer(client, DRAIN_GRACE_MS);
+        }
+    }
+    if (client_count == 0 && clients_on_empty) {
+        clients_on_empty();
+    }
+}

@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/request.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "http/http1_server.h"
+#include "module/registry.h"
+#include "upstream/exchange.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+const struct module *module_running;
+
+/* ---- ids, reasons, logs ---- */
+
+static const char *const reason_names[WEIR_REASON_COUNT] = {
+    [WEIR_REASON_NONE] = "",
+    [WEIR_REASON_DESTINATION_NOT_FOUND] = "destination_not_found",
+    [WEIR_REASON_DESTINATION_UNAVAILABLE] = "destination_unavailable",
+    [WEIR_REASON_DNS_ERROR] = "dns_error",
+    [WEIR_REASON_CONNECTION_REFUSED] = "connection_refused",
+    [WEIR_REASON_CONNECTION_TIMEOUT] = "connection_timeout",
+    [WEIR_REASON_CONNECTION_TERMINATED] = "connection_terminated",
+    [WEIR_REASON_CONNECTION_READ_TIMEOUT] = "connection_read_timeout",
+    [WEIR_REASON_CONNECTION_WRITE_TIMEOUT] = "connection_write_timeout",
+    [WEIR_REASON_CONNECTION_LIMIT_REACHED] = "connection_limit_reached",
+    [WEIR_REASON_HTTP_REQUEST_ERROR] = "http_request_error",
+    [WEIR_REASON_HTTP_REQUEST_DENIED] = "http_request_denied",
+    [WEIR_REASON_HTTP_RESPONSE_INCOMPLETE] = "http_response_incomplete",
+    [WEIR_REASON_HTTP_RESPONSE_HEADER_SIZE] = "http_response_header_section_size",
+    [WEIR_REASON_HTTP_RESPONSE_TIMEOUT] = "http_response_timeout",
+    [WEIR_REASON_HTTP_UPGRADE_FAILED] = "http_upgrade_failed",
+    [WEIR_REASON_HTTP_PROTOCOL_ERROR] = "http_protocol_error",
+    [WEIR_REASON_PROXY_LOOP_DETECTED] = "proxy_loop_detected",
+    [WEIR_REASON_PROXY_INTERNAL_ERROR] = "proxy_internal_error",
+    [WEIR_REASON_PROXY_CONFIGURATION_ERROR] = "proxy_configuration_error",
+    [WEIR_REASON_LIMIT_EXCEEDED] = "limit_exceeded",
+    [WEIR_REASON_ACCESS_DENIED] = "access_denied",
+    [WEIR_REASON_ROUTE_NOT_FOUND] = "route_not_found",
+    [WEIR_REASON_SITE_NOT_FOUND] = "site_not_found",
+    [WEIR_REASON_FILE_NOT_FOUND] = "file_not_found",
+    [WEIR_REASON_METHOD_NOT_ALLOWED] = "method_not_allowed",
+    [WEIR_REASON_RANGE_NOT_SATISFIABLE] = "range_not_satisfiable",
+    [WEIR_REASON_REQUEST_TIMEOUT] = "request_timeout",
+    [WEIR_REASON_REQUEST_TOO_LARGE] = "request_too_large",
+    [WEIR_REASON_CLIENT_GONE] = "client_gone",
+    [WEIR_REASON_CONFIGURED] = "configured",
+};
+
+weir_str reason_name(weir_reason reason)
+{
+    return str_from(reason_names[reason]);
+}
+
+/* Random once per process, then mixed with a counter: unique without a system call each. */
+weir_str request_id(struct weir_req *req)
+{
+    static const char digits[] = "0123456789abcdef";
+    static uint64_t base[2];
+    static uint64_t counter;
+
+    if (req->id[0] == '\0') {
+        if (counter == 0 && getrandom(base, sizeof(base), 0) != sizeof(base)) {
+            base[0] = clock_us();
+        }
+        uint64_t words[2] = {base[0], base[1] + ++counter};
+        /* A bijective mix (of the murmur family), so that neighbours do not look alike. */
+        words[1] = (words[1] ^ (words[1] >> 33)) * 0xff51afd7ed558ccdULL;
+        words[1] = (words[1] ^ (words[1] >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+        words[1] ^= words[1] >> 33;
+        for (int i = 0; i < REQUEST_ID_DIGITS; i++) {
+            req->id[i] = digits[(words[i / 16] >> (i % 16 * 4)) & 15];
+        }
+    }
+    return (weir_str){req->id, REQUEST_ID_DIGITS};
+}
+
+void request_vlog(const struct weir_req *req, weir_log_level level, const char *fmt, va_list args)
+{
+    struct log *log = req->route ? req->route->error_log : log_default;
+    char prefix[ADDR_TEXT + 300];
+    char addr[ADDR_TEXT];
+    weir_str site = req->site && req->site->name_n ? req->site->names[0] : STR("-");
+
+    if (level > log->level) {
+        return;
+    }
+    addr_format_host(&req->client->addr, addr);
+    snprintf(prefix, sizeof(prefix), "[site %.*s] [client %s] [id %s] ",
+             (int)(site.n > 128 ? 128 : site.n), site.p, addr,
+             request_id((struct weir_req *)(uintptr_t)req).p);
+    log_vwrite(log, level, prefix, fmt, args);
+}
+
+void request_log(const struct weir_req *req, weir_log_level level, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    request_vlog(req, level, fmt, args);
+    va_end(args);
+}
+
+/* ---- suspension ---- */
+
+struct suspension {
+    struct weir_req *req; /* NULL: free */
+    uint32_t generation;
+    uint32_t next_free;
+    weir_rc outcome;
+    bool resumed;
+    void (*on_cancel)(void *);
+    void *arg;
+    struct timer timer;
+    struct later later;
+};
+
+/* Slots never move, since timers point into them. */
+static struct suspension **slots;
+static uint32_t slot_n, slot_free;
+
+static void suspension_end(struct suspension *slot, uint32_t index)
+{
+    timer_fini(&slot->timer);
+    loop_later_cancel(&slot->later);
+    slot->req = NULL;
+    slot->generation++;
+    slot->next_free = slot_free;
+    slot_free = index + 1;
+}
+
+static struct suspension *token_slot(weir_token token, uint32_t *index)
+{
+    *index = (uint32_t)(token >> 32) - 1;
+    if (token >> 32 == 0 || *index >= slot_n || !slots[*index]->req ||
+        slots[*index]->generation != (uint32_t)token) {
+        return NULL;
+    }
+    return slots[*index];
+}
+
+static void go_on(struct suspension *slot, weir_rc outcome)
+{
+    struct weir_req *req = slot->req;
+    struct client *client = req->client;
+    uint32_t index;
+
+    token_slot(req->token, &index);
+    suspension_end(slot, index);
+    req->suspended = false;
+    req->token = 0;
+    request_resumed(req, outcome);
+    client_flush(client);
+}
+
+static void on_resumed(struct later *later)
+{
+    struct suspension *slot = container_of(later, struct suspension, later);
+
+    go_on(slot, slot->outcome);
+}
+
+static void on_deadline(struct timer *timer)
+{
+    struct suspension *slot = container_of(timer, struct suspension, timer);
+
+    request_log(slot->req, WEIR_LOG_ERROR, "a suspended module did not resume in time");
+    if (slot->on_cancel) {
+        slot->on_cancel(slot->arg);
+    }
+    go_on(slot, WEIR_ERROR);
+}
+
+weir_token request_suspend(struct weir_req *req, uint32_t deadline_ms, void (*on_cancel)(void *),
+                           void *arg)
+{
+    uint32_t index;
+
+    if (req->token || req->step >= STEP_RESPONSE) {
+        return 0;
+    }
+    if (slot_free) {
+        index = slot_free - 1;
+        slot_free = slots[index]->next_free;
+    } else {
+        index = slot_n++;
+        slots = mem_realloc(slots, slot_n * sizeof(*slots));
+        slots[index] = mem_zalloc(sizeof(**slots));
+    }
+    struct suspension *slot = slots[index];
+    slot->req = req;
+    slot->resumed = false;
+    slot->on_cancel = on_cancel;
+    slot->arg = arg;
+    slot->later = (struct later){.fn = on_resumed};
+    timer_init(&slot->timer, on_deadline);
+    timer_set(&slot->timer, clock_now.ms + deadline_ms);
+    req->token = (uint64_t)(index + 1) << 32 | slot->generation;
+    return req->token;
+}
+
+weir_rc request_resume(weir_token token, weir_rc outcome)
+{
+    uint32_t index;
+    struct suspension *slot = token_slot(token, &index);
+
+    if (!slot || slot->resumed) {
+        return WEIR_GONE;
+    }
+    slot->resumed = true;
+    slot->outcome = outcome;
+    loop_later(&slot->later);
+    return WEIR_OK;
+}
+
+static void cancel_suspension(struct weir_req *req)
+{
+    uint32_t index;
+    struct suspension *slot = token_slot(req->token, &index);
+
+    if (!slot) {
+        return;
+    }
+    if (slot->on_cancel && !slot->resumed) {
+        slot->on_cancel(slot->arg);
+    }
+    suspension_end(slot, index);
+    req->token = 0;
+}
+
+/* ---- hooks ---- */
+
+static weir_rc run_hook(struct weir_req *req, const struct plan_hook *hook)
+{
+    module_running = hook->module;
+    weir_rc rc = hook->fn(req, hook->conf);
+    module_running = NULL;
+    return rc;
+}
+
+/* Runs a phase from req->hook_at on: NEXT (all done or DONE), HANDLED, AGAIN or ERROR. */
+static weir_rc run_phase(struct weir_req *req, enum phase phase)
+{
+    const struct plan_hook *hooks = req->plan->hooks[phase];
+    uint32_t n = req->plan->hook_n[phase];
+
+    while (req->hook_at < n) {
+        const struct plan_hook *hook = &hooks[req->hook_at++];
+        weir_rc rc = run_hook(req, hook);
+
+        if (rc == WEIR_AGAIN && !req->token) {
+            request_log(req, WEIR_LOG_ERROR,
+                        "module %.*s waits in phase %s without having suspended the request",
+                        (int)hook->module->name.n, hook->module->name.p, phase_name(phase));
+            rc = WEIR_ERROR;
+        }
+        if (rc == WEIR_ERROR) {
+            request_log(req, WEIR_LOG_ERROR, "module %.*s failed in phase %s",
+                        (int)hook->module->name.n, hook->module->name.p, phase_name(phase));
+        }
+        if (rc == WEIR_ERROR && phase != PHASE_ACCESS && phase != PHASE_REWRITE &&
+            !(hook->module->desc->flags & WEIR_MODULE_FAIL_CLOSED)) {
+            continue;
+        }
+        if (rc == WEIR_DONE) {
+            break;
+        }
+        if (rc != WEIR_NEXT) {
+            return rc;
+        }
+    }
+    req->hook_at = 0;
+    return WEIR_NEXT;
+}
+
+/* A phase whose hooks only look or edit. */
+static void run_all(struct weir_req *req, enum phase phase)
+{
+    const struct plan_hook *hooks = req->plan->hooks[phase];
+
+    for (uint32_t i = 0; i < req->plan->hook_n[phase]; i++) {
+        run_hook(req, &hooks[i]);
+    }
+}
+
+/* ---- site and route ---- */
+
+static void use_route(struct weir_req *req, struct route *route)
+{
+    req->route = route;
+    req->plan = &route->plan;
+    req->limits = &route->client;
+}
+
+static bool choose_site(struct weir_req *req)
+{
+    req->site = listener_find_site(req->listener, req->host);
+    if (!req->site) {
+        request_reply(req, 421, WEIR_REASON_SITE_NOT_FOUND, (weir_str){0}, (weir_str){0},
+                      "no site has this name on this listener: add it to a site's `names`, or "
+                      "give one site `default = true`");
+        return false;
+    }
+    use_route(req, req->site->self);
+    return true;
+}
+
+static void reply_not_allowed(struct weir_req *req, uint32_t allowed)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } methods[] = {{METHOD_GET, "GET"},         {METHOD_HEAD, "HEAD"},   {METHOD_POST, "POST"},
+                   {METHOD_PUT, "PUT"},         {METHOD_DELETE, "DELETE"},
+                   {METHOD_OPTIONS, "OPTIONS"}, {METHOD_PATCH, "PATCH"}};
+    char text[80] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < WEIR_COUNT(methods); i++) {
+        if (allowed & methods[i].bit) {
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "",
+                                  methods[i].name);
+        }
+    }
+    fields_add(&req->fields[WEIR_RESPONSE], WEIR_F_ALLOW, field_name(WEIR_F_ALLOW),
+               arena_dup(&req->arena, (weir_str){text, n}), 0);
+    request_reply(req, 405, WEIR_REASON_METHOD_NOT_ALLOWED, (weir_str){0}, (weir_str){0},
+                  "the route's `methods` do not name this one");
+}
+
+/* False: a reply was made. */
+static bool choose_route(struct weir_req *req)
+{
+    uint32_t allowed = 0;
+    struct route *route =
+        site_find_route(req->site, req->uri.path, req->head.method, &allowed);
+
+    use_route(req, route);
+    if (allowed && route->kind == ROUTE_SITE && !route->plan.handler) {
+        reply_not_allowed(req, allowed);
+        return false;
+    }
+    return true;
+}
+
+/* Parses req->target. False: a reply was made. */
+static bool parse_target(struct weir_req *req)
+{
+    enum uri_result result = URI_OK;
+
+    if (req->head.method == METHOD_CONNECT) {
+        req->plan = &config_current->top_plan;
+        request_reply(req, 405, WEIR_REASON_METHOD_NOT_ALLOWED, (weir_str){0}, (weir_str){0},
+                      "weir is a reverse proxy: CONNECT is for forward proxies");
+        return false;
+    }
+    result = uri_parse(req->target, &req->arena, &req->uri);
+    if (result != URI_OK) {
+        req->close_after = true;
+        request_reply(req, 400, WEIR_REASON_HTTP_REQUEST_ERROR, (weir_str){0}, (weir_str){0},
+                      uri_error(result));
+        return false;
+    }
+    return true;
+}
+
+/* Host in lower case, and without the port. */
+static void set_host(struct weir_req *req)
+{
+    uint16_t port;
+    weir_str host = {0};
+
+    req->authority = req->head.authority;
+    if (req->authority.n == 0 || !http1_split_authority(req->authority, &host, &port)) {
+        return;
+    }
+    for (size_t i = 0; i < host.n; i++) {
+        if (host.p[i] != ascii_lower(host.p[i])) {
+            char *lower = arena_alloc(&req->arena, host.n);
+
+            for (size_t k = 0; k < host.n; k++) {
+                lower[k] = ascii_lower(host.p[k]);
+            }
+            host.p = lower;
+            break;
+        }
+    }
+    req->host = host;
+}
+
+/* ---- the life ---- */
+
+void request_begin(struct weir_req *req)
+{
+    req->plan = &config_current->top_plan;
+    req->target = req->head.target;
+    req->close_after = !req->head.keep_alive || clients_draining;
+    set_host(req);
+    if (!parse_target(req)) {
+        return;
+    }
+    req->step = STEP_START;
+    request_advance(req);
+}
+
+static bool body_is_allowed(struct weir_req *req)
+{
+    const struct client_conf *limits = req->limits;
+    bool too_large = req->head.framing == FRAMING_LENGTH
+                         ? req->head.content_length > limits->max_body
+                         : req->body_in_total > limits->max_body;
+
+    if (limits->max_body == 0 || !too_large) {
+        return true;
+    }
+    /* Reading it only to throw it away helps nobody. */
+    req->close_after = true;
+    request_reply(req, 413, WEIR_REASON_REQUEST_TOO_LARGE, (weir_str){0}, (weir_str){0}, NULL);
+    return false;
+}
+
+static void run_content(struct weir_req *req)
+{
+    const struct plan *plan = req->plan;
+
+    if (!plan->handler) {
+        request_reply(req, 404, WEIR_REASON_ROUTE_NOT_FOUND, (weir_str){0}, (weir_str){0},
+                      "the route has no content: give it proxy, static, respond or redirect");
+        return;
+    }
+    const weir_handler_ops *ops = plan->handler->desc->handler;
+    module_running = plan->handler;
+    weir_rc rc = ops->start(req, plan->handler_conf);
+    module_running = NULL;
+    if (rc == WEIR_MORE && req->responded) {
+        handler_attach(req);
+        return;
+    }
+    if (rc == WEIR_HANDLED && (req->responded || req->exchange)) {
+        return;
+    }
+    if (rc == WEIR_AGAIN && req->token) {
+        return;
+    }
+    if (rc == WEIR_NEXT && !req->responded) {
+        request_reply(req, 404, WEIR_REASON_FILE_NOT_FOUND, (weir_str){0}, (weir_str){0}, NULL);
+        return;
+    }
+    request_log(req, WEIR_LOG_ERROR, "module %.*s failed to make a response",
+                (int)plan->handler->name.n, plan->handler->name.p);
+    request_reply(req, 502, WEIR_REASON_PROXY_INTERNAL_ERROR, (weir_str){0}, (weir_str){0},
+                  "a module failed to make a response");
+}
+
+/* REQ_REWRITE hooks may send the request to another route, whose hooks run then. False: stop. */
+static bool rewritten_again(struct weir_req *req)
+{
+    struct route *before = req->route;
+
+    if (!req->rewritten) {
+        return true;
+    }
+    req->rewritten = false;
+    if (++req->rewrite_rounds > REWRITE_ROUNDS) {
+        request_reply(req, 500, WEIR_REASON_PROXY_CONFIGURATION_ERROR, (weir_str){0},
+                      (weir_str){0}, "rewrite rules send this request round in circles");
+        return false;
+    }
+    if (!parse_target(req) || !choose_route(req)) {
+        return false;
+    }
+    if (req->route != before) {
+        req->step = STEP_REWRITE;
+    }
+    return true;
+}
+
+/* What a hook's ERROR means where the phase is closed on failure. */
+static void reply_failed(struct weir_req *req)
+{
+    if (!req->responded) {
+        request_reply(req, req->step == STEP_REWRITE ? 500 : 503, WEIR_REASON_PROXY_INTERNAL_ERROR,
+                      (weir_str){0}, (weir_str){0}, "a module failed, and the route is closed");
+    }
+}
+
+void request_advance(struct weir_req *req)
+{
+    static const enum phase phases[] = {[STEP_START] = PHASE_START,
+                                        [STEP_REWRITE] = PHASE_REWRITE,
+                                        [STEP_LIMIT] = PHASE_LIMIT,
+                                        [STEP_ACCESS] = PHASE_ACCESS,
+                                        [STEP_PREPARE] = PHASE_PREPARE,
+                                        [STEP_LOOKUP] = PHASE_LOOKUP};
+
+    while (req->step < STEP_CONTENT) {
+        weir_rc rc = run_phase(req, phases[req->step]);
+
+        if (rc == WEIR_AGAIN) {
+            return;
+        }
+        if (rc != WEIR_NEXT || req->responded) {
+            if (!req->responded) {
+                reply_failed(req);
+            }
+            return;
+        }
+        enum step done = req->step++;
+        if (done == STEP_START && (!choose_site(req) || !choose_route(req))) {
+            return;
+        }
+        if (done == STEP_REWRITE && !rewritten_again(req)) {
+            return;
+        }
+        if (done == STEP_REWRITE && req->step == STEP_LIMIT && !body_is_allowed(req)) {
+            return;
+        }
+    }
+    if (req->step == STEP_CONTENT) {
+        run_content(req);
+    }
+}
+
+void request_resumed(struct weir_req *req, weir_rc outcome)
+{
+    if (req->responded) {
+        return;
+    }
+    if (outcome == WEIR_ERROR) {
+        reply_failed(req);
+        return;
+    }
+    if (outcome == WEIR_DONE && req->step < STEP_CONTENT) {
+        req->hook_at = UINT32_MAX; /* the rest of the phase is skipped */
+    }
+    request_advance(req);
+}
+
+/* ---- replies ---- */
+
+static void log_reply(struct weir_req *req, const char *detail)
+{
+    weir_log_level level = req->status >= 500   ? WEIR_LOG_ERROR
+                           : req->status >= 400 ? WEIR_LOG_INFO
+                                                : WEIR_LOG_DEBUG;
+    const struct client_conf *limits = req->limits;
+    char text[300];
+
+    if (req->status == 413 && limits && !detail) {
+        snprintf(text, sizeof(text), "the body is larger than client.max_body, %llu bytes (%s:%u)",
+                 (unsigned long long)limits->max_body,
+                 limits->max_body_source.file ? limits->max_body_source.file : "default",
+                 limits->max_body_source.line);
+        detail = arena_strdup(&req->arena, text);
+        req->reason_detail = detail;
+    }
+    if (req->reason == WEIR_REASON_CONFIGURED) {
+        return;
+    }
+    request_log(req, level, "%u %s: \"%.*s %.*s\"%s%s", req->status, reason_names[req->reason],
+                (int)req->head.method_name.n, req->head.method_name.p,
+                (int)(req->target.n > 400 ? 400 : req->target.n), req->target.p,
+                detail ? ": " : "", detail ? detail : "");
+}
+
+/* What a person reads who meets an error. What is inside stays inside: addresses and files are in
+ * the log, which the id finds. */
+static weir_str error_text(struct weir_req *req)
+{
+    weir_str more = {0};
+
+    if (req->status == 413 && req->limits) {
+        more = arena_printf(&req->arena, "The limit is %llu bytes.\n",
+                            (unsigned long long)req->limits->max_body);
+    }
+    return arena_printf(&req->arena, "%u %s\n%.*sreason: %s\nrequest: %s\n", req->status,
+                        status_text(req->status), (int)more.n, more.p ? more.p : "",
+                        reason_names[req->reason], request_id(req).p);
+}
+
+void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,
+                   weir_str body, const char *detail)
+{
+    struct fields *fields = &req->fields[WEIR_RESPONSE];
+
+    if (req->responded) {
+        if (!req->finished) {
+            response_abort(req, reason, detail);
+        }
+        return;
+    }
+    req->step = STEP_RESPONSE;
+    req->status = (uint16_t)status;
+    req->reason = reason;
+    req->reason_detail = detail;
+    req->source = NULL;
+    chain_clear(&req->body);
+    log_reply(req, detail);
+    if (body.n == 0 && status >= 400) {
+        body = error_text(req);
+        type = STR("text/plain");
+        fields_set(fields, WEIR_F_CACHE_CONTROL, field_name(WEIR_F_CACHE_CONTROL),
+                   STR("no-store"), 0);
+    }
+    if (type.n) {
+        fields_set(fields, WEIR_F_CONTENT_TYPE, field_name(WEIR_F_CONTENT_TYPE), type, 0);
+    }
+    response_start(req, status, (int64_t)body.n);
+    if (body.n) {
+        struct weir_chain chain = {0};
+
+        chain_add_copy(&chain, body.p, body.n);
+        response_add(req, &chain);
+    }
+    response_finish(req);
+}
+
+/* ---- the end ---- */
+
+void request_end(struct weir_req *req)
+{
+    if (req->plan) {
+        run_all(req, PHASE_LOG);
+        run_all(req, PHASE_END);
+    }
+    cancel_suspension(req);
+    if (req->source && req->source->cancel) {
+        req->source->cancel(req);
+    }
+    chain_clear(&req->body_in);
+    chain_clear(&req->body);
+    chain_clear(&req->out);
+    if (req->out_text) {
+        buf_release(req->out_text);
+    }
+    if (req->head_buf) {
+        buf_release(req->head_buf);
+    }
+    struct arena arena = req->arena; /* req itself is in it */
+    arena_fini(&arena);
+}
+
+void request_run_response_hooks(struct weir_req *req)
+{
+    if (req->plan) {
+        run_all(req, PHASE_RES_START);
+        run_all(req, PHASE_RES_HEADERS);
+    }
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http/request.h - one request and its response: the state, and the steps of its life.
+ *
+ * A codec (http1_server.c) makes a request from a head, hands it the body as the source asks for
+ * it, and takes the response's bytes. In between the request runs the phases, and its content comes
+ * from a source: a module's reply, a handler's pull(), or an upstream exchange. */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "base/chain.h"
+#include "http/http1_parse.h"
+#include "http/site.h"
+#include "http/uri.h"
+
+struct attempt;
+struct client;
+struct exchange;
+struct weir_req;
+
+#define REQUEST_ID_DIGITS 32
+#define REWRITE_ROUNDS 8
+
+/* Where a response's body comes from, when it does not come at once. */
+struct source_ops {
+    /* There is room in req->out: go on. Called from the client connection's events only. */
+    void (*resume)(struct weir_req *req);
+    /* The request's body has more to give, or has ended: read req->body_in. May be NULL. */
+    void (*request_body)(struct weir_req *req);
+    /* The request ends: let go of everything. Called once. */
+    void (*cancel)(struct weir_req *req);
+};
+
+enum step {
+    STEP_START,
+    STEP_REWRITE,
+    STEP_LIMIT,
+    STEP_ACCESS,
+    STEP_PREPARE,
+    STEP_LOOKUP,
+    STEP_CONTENT,
+    STEP_RESPONSE /* decided */
+};
+
+struct weir_req {
+    struct arena arena;
+    struct client *client;
+    const struct listener *listener;
+    struct site *site;               /* NULL: none chosen, or nobody's */
+    struct route *route;             /* NULL: the same */
+    const struct plan *plan;         /* of route, or the configuration's top plan */
+    const struct client_conf *limits;
+
+    struct http1_head head;
+    struct buf *head_buf;            /* holds what head, fields and target point to */
+    struct fields fields[2];         /* by weir_side */
+    struct fields trailers;          /* of the response */
+    weir_str target;                 /* path and query as received or rewritten */
+    struct uri_path uri;
+    weir_str host;                   /* lower case, no port */
+    weir_str authority;
+    uint64_t start_us;
+
+    enum step step;
+    uint32_t hook_at;                /* in the phase at hand: where to go on */
+    uint8_t rewrite_rounds;
+    bool rewritten;
+    bool suspended;
+    weir_token token;
+    void **ctx;                      /* by module->ctx_index */
+
+    /* the request body */
+    struct weir_chain body_in;       /* decoded, not consumed yet */
+    uint64_t body_in_total;
+    bool body_in_done;               /* body_in holds the rest */
+
+    /* the response */
+    const struct source_ops *source; /* NULL: all of it is in `out` */
+    struct exchange *exchange;       /* the source, when it is an upstream */
+    struct weir_chain body;          /* a handler's body before weir_respond() */
+    struct weir_chain out;           /* framed bytes on their way to the client */
+    struct buf *out_text;            /* heads and chunk frames are written here */
+    int64_t length;                  /* of the body; -1: not known */
+    uint64_t body_out;               /* body bytes passed on */
+    uint64_t bytes_sent;             /* to the client, framing included */
+    uint16_t status;
+    bool responded;                  /* the head is in `out` */
+    bool finished;                   /* the body is complete */
+    bool aborted;                    /* it never will be: the connection is to be cut */
+    bool chunked_out;
+    bool bodyless;                   /* HEAD, 204, 304: the body is not sent */
+    bool close_after;                /* the connection ends with this response */
+    bool upgraded;                   /* 101 was sent */
+    weir_reason reason;
+    const char *reason_detail;
+
+    char id[REQUEST_ID_DIGITS + 1];  /* empty until asked for */
+    const struct attempt *attempts;  /* the newest first; NULL: no upstream was asked */
+};
+
+/* Chooses the site and runs the phases; afterwards the response is on its way or the request waits
+ * for something. `req` was filled by the codec: head, fields, listener. */
+void request_begin(struct weir_req *req);
+/* Goes on after a suspension, or from the loop. */
+void request_advance(struct weir_req *req);
+
+/* A hook that had suspended says `outcome`. */
+void request_resumed(struct weir_req *req, weir_rc outcome);
+
+/* Answers from weir itself. A second answer is ignored; after the head was sent it aborts. */
+void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,
+                   weir_str body, const char *detail);
+
+/* Begins the response: status, fields and length are settled, the hooks run, the head goes into
+ * req->out. */
+void response_start(struct weir_req *req, uint32_t status, int64_t length);
+/* Adds body bytes, framed as the head said. Takes all of `data`. Nothing is sent yet. */
+void response_add(struct weir_req *req, struct weir_chain *data);
+/* The body is complete. */
+void response_finish(struct weir_req *req);
+/* It never will be: cuts the connection, so that nobody takes it for whole. */
+void response_abort(struct weir_req *req, weir_reason reason, const char *detail);
+
+/* An interim response (1xx), at once: status and fields given. */
+void response_interim(struct weir_req *req, uint32_t status, weir_str reason,
+                      const struct fields *fields);
+
+/* RES_START and RES_HEADERS, for response_start(). */
+void request_run_response_hooks(struct weir_req *req);
+/* The handler's pull() makes the body. */
+void handler_attach(struct weir_req *req);
+
+/* Lets go of everything; runs LOG and END hooks. The memory of `req` itself goes, too. */
+void request_end(struct weir_req *req);
+
+/* The request's id, made at the first call. */
+weir_str request_id(struct weir_req *req);
+
+/* "502 connection_refused"; text that a status and a reason have. */
+const char *status_text(uint32_t status);
+weir_str reason_name(weir_reason reason);
+
+/* Writes to the request's error log. */
+void request_log(const struct weir_req *req, weir_log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void request_vlog(const struct weir_req *req, weir_log_level level, const char *fmt, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
+/* Suspension (weir_suspend, weir_resume). */
+weir_token request_suspend(struct weir_req *req, uint32_t deadline_ms, void (*on_cancel)(void *),
+                           void *arg);
+weir_rc request_resume(weir_token token, weir_rc outcome);
+
+/* The module whose function runs now; NULL: the host. */
+extern const struct module *module_running;
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/server.h"
+
+#include <netinet/tcp.h>
+
+#include "base/memory.h"
+#include "http/http1_server.h"
+#include "net/listen.h"
+
+static struct acceptor *acceptors;
+static uint32_t acceptor_n;
+
+static void on_accept(struct acceptor *acceptor, int fd, const struct addr *addr)
+{
+    client_open(acceptor->arg, fd, addr);
+}
+
+int server_start(const struct config *config, const int *fds)
+{
+    int on = 1;
+
+    acceptor_n = config->listener_n;
+    acceptors = mem_zalloc((acceptor_n + 1) * sizeof(*acceptors));
+    for (uint32_t i = 0; i < acceptor_n; i++) {
+        if (config->listeners[i]->addr.sa.sa_family != AF_UNIX) {
+            /* Accepted sockets inherit it, which saves a call for each. */
+            setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        }
+        acceptor_start(&acceptors[i], fds[i], on_accept, config->listeners[i]);
+    }
+    return 0;
+}
+
+void server_drain(void (*done)(void))
+{
+    for (uint32_t i = 0; i < acceptor_n; i++) {
+        acceptor_stop(&acceptors[i]);
+    }
+    clients_on_empty = done;
+    clients_drain();
+}
+
+unsigned server_connections(void)
+{
+    return client_count;
+}

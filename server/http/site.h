@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http/site.h - sites, routes and listeners as the configuration made them. Read only once the
+ * workers run; owned by the generation's arena. */
+#ifndef HTTP_SITE_H
+#define HTTP_SITE_H
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "module/plan.h"
+
+/* A place in the configuration. */
+struct source {
+    const char *file; /* NULL: a default */
+    unsigned line;
+};
+
+/* The group `client`. */
+struct client_conf {
+    uint64_t header_timeout_ms, body_timeout_ms, send_timeout_ms, keepalive_timeout_ms;
+    int64_t keepalive_requests;
+    uint64_t max_header; /* bytes of a head */
+    int64_t max_headers; /* fields */
+    uint64_t max_body;   /* bytes; 0: no limit */
+    uint64_t min_rate;   /* bytes per second after 10 s of grace; 0: none */
+    uint32_t encoded_slash; /* enum encoded_slash */
+    struct source max_body_source; /* where max_body was set, for the 413's log line */
+};
+
+enum encoded_slash {
+    SLASH_AUTO,   /* kept where a backend decides, refused where a file or an access rule does */
+    SLASH_KEEP,
+    SLASH_REFUSE
+};
+
+enum route_kind {
+    ROUTE_SITE,   /* the site itself, when no route matches */
+    ROUTE_EXACT,
+    ROUTE_PREFIX,
+    ROUTE_REGEX
+};
+
+struct route {
+    struct site *site;
+    enum route_kind kind;
+    weir_str path;           /* EXACT, PREFIX: decoded; REGEX: the pattern; SITE: empty */
+    weir_str name;           /* for logs and explain: `name`, else path or pattern, else "site" */
+    const weir_regex *regex; /* REGEX */
+    bool final;
+    uint32_t methods;        /* set of enum http1_method bits; 0: any */
+    struct client_conf client;
+    struct log *error_log;   /* never NULL */
+    struct plan plan;
+    struct source source;
+    uint32_t index;          /* in site->routes; the site's own route: UINT32_MAX */
+};
+
+struct site {
+    weir_str *names;         /* as configured, lower case */
+    uint32_t name_n;         /* 0: any host */
+    bool is_default;
+    struct route **routes;   /* in file order */
+    uint32_t route_n;
+    struct route *self;      /* ROUTE_SITE */
+    struct table exact;      /* EXACT routes by path */
+    struct source source;
+    uint32_t index;          /* in config->sites */
+};
+
+struct host_pattern {
+    weir_str text;           /* ".example.com" of "*.example.com"; "example." of "example.*" */
+    struct site *site;
+};
+
+struct listener {
+    struct addr addr;
+    weir_str text;           /* as configured: "http://127.0.0.1:80" */
+    bool tls;
+    struct table hosts;      /* exact names -> struct site */
+    struct host_pattern *suffixes; /* longest first */
+    struct host_pattern *prefixes; /* longest first */
+    uint32_t suffix_n, prefix_n;
+    struct site *fallback;   /* for any other host; NULL: 421 */
+    struct site **sites;     /* all that listen here, in file order */
+    uint32_t site_n;
+    struct source source;
+    uint32_t index;          /* in config->listeners */
+};
+
+/* The site of `host` (lower case, no port, no trailing dot): exact, longest "*.x", longest "x.*",
+ * fallback. NULL: nobody's. */
+struct site *listener_find_site(const struct listener *listener, weir_str host);
+
+/* The route of a decoded path (DESIGN: exact; else the longest prefix if final; else the first
+ * regex in file order; else the longest prefix; else the site itself). Routes that do not take
+ * `method` are passed over; *allowed (may be NULL) gets the methods of those that matched but for
+ * that. Never NULL. */
+struct route *site_find_route(const struct site *site, weir_str path, uint32_t method,
+                              uint32_t *allowed);
+
+#endif

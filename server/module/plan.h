@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* module/plan.h - what runs for a route: flat arrays of hooks by phase, and the content handler. */
+#ifndef MODULE_PLAN_H
+#define MODULE_PLAN_H
+
+#include <weir/module.h>
+
+struct module;
+
+/* The phases as small indices, in order. */
+enum phase {
+    PHASE_START,
+    PHASE_REWRITE,
+    PHASE_LIMIT,
+    PHASE_ACCESS,
+    PHASE_PREPARE,
+    PHASE_LOOKUP,
+    PHASE_RES_START,
+    PHASE_RES_HEADERS,
+    PHASE_LOG,
+    PHASE_END,
+    PHASE_COUNT
+};
+
+/* -1: not a phase this host knows. */
+int phase_index(weir_phase phase);
+const char *phase_name(enum phase phase); /* "access" */
+
+struct plan_hook {
+    weir_hook_fn *fn;
+    const void *conf;
+    const struct module *module;
+    const weir_hook *hook;
+};
+
+struct plan {
+    const struct plan_hook *hooks[PHASE_COUNT];
+    uint32_t hook_n[PHASE_COUNT];
+    const struct module *handler;     /* NULL: the route has no content */
+    const void *handler_conf;
+};
+
+/* One module that is enabled on a route, with its settings there. `outer` is the same module's
+ * enclosing scope when the module is WEIR_MODULE_ADDITIVE, else NULL. */
+struct plan_use {
+    const struct module *module;
+    const void *conf;
+    const struct plan_use *outer;
+};
+
+/* Admin's order of one phase: names in the order wanted. */
+struct plan_order {
+    enum phase phase;
+    const weir_str *names;
+    uint32_t n;
+};
+
+struct arena;
+
+/* Sorts the hooks of `uses` (by stage; before/after; the admin's order; module name) and flattens
+ * them into *plan, in `arena`. False: a cycle, or two content handlers; `error` says which. */
+bool plan_build(struct arena *arena, const struct plan_use *uses, uint32_t use_n,
+                const struct plan_order *orders, uint32_t order_n, struct plan *plan, char *error,
+                size_t error_size);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/conn.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define IOV_MAX_USED 64
+#define SENDFILE_MAX (1u << 20) /* bytes of one call: a turn for the other connections */
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct conn *conn = arg;
+
+    (void)fd;
+    loop_woke();
+    if (what & EV_READ) {
+        conn->can_read = true;
+    }
+    if (what & EV_CLOSED) {
+        conn->can_read = true;
+        conn->peer_closed = true;
+    }
+    if (what & EV_WRITE) {
+        conn->can_write = true;
+    }
+    conn->on_ready(conn);
+}
+
+void conn_open(struct conn *conn, int fd, void (*on_ready)(struct conn *),
+               void (*on_timer)(struct timer *))
+{
+    conn->fd = fd;
+    conn->can_read = false;
+    conn->can_write = true;
+    conn->peer_closed = false;
+    conn->connecting = false;
+    conn->on_ready = on_ready;
+    timer_init(&conn->timer, on_timer);
+    event_assign(&conn->event, loop.base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+                 on_event, conn);
+    event_add(&conn->event, NULL);
+}
+
+int conn_detach(struct conn *conn)
+{
+    int fd = conn->fd;
+
+    if (fd >= 0) {
+        event_del(&conn->event);
+        timer_fini(&conn->timer);
+        conn->fd = -1;
+    }
+    return fd;
+}
+
+void conn_close(struct conn *conn)
+{
+    int fd = conn_detach(conn);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/* A short read means that the socket is drained: the next bytes make a new edge. Not so once the
+ * other side's FIN has made its edge: then only the end itself is drained. */
+static ssize_t note_read(struct conn *conn, ssize_t n, size_t asked)
+{
+    if (n < 0) {
+        if (errno == EAGAIN || errno == EINTR) {
+            conn->can_read = errno == EINTR;
+            return -EAGAIN;
+        }
+        conn->can_read = false;
+        conn->peer_closed = true;
+        return -errno;
+    }
+    if (n == 0) {
+        conn->can_read = false;
+        conn->peer_closed = true;
+    } else if ((size_t)n < asked && !conn->peer_closed) {
+        conn->can_read = false;
+    }
+    return n;
+}
+
+ssize_t conn_read(struct conn *conn, struct buf *buf)
+{
+    size_t room = buf_room(buf);
+    ssize_t n = note_read(conn, recv(conn->fd, buf->data + buf->used, room, 0), room);
+
+    if (n > 0) {
+        buf->used += (uint32_t)n;
+    }
+    return n;
+}
+
+ssize_t conn_splice_in(struct conn *conn, int pipe_fd, size_t n)
+{
+    ssize_t got = splice(conn->fd, NULL, pipe_fd, NULL, n, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+    /* A short splice may be a full pipe: only EAGAIN on an empty pipe says drained, and that is
+     * for the caller to know. */
+    return got < 0 ? -errno : got;
+}
+
+static ssize_t write_memory(struct conn *conn, const struct weir_chain *chain, bool more,
+                            size_t *asked)
+{
+    struct iovec iov[IOV_MAX_USED];
+    struct msghdr msg = {.msg_iov = iov};
+    int n = chain_iov(chain, iov, IOV_MAX_USED, asked);
+
+    more = more || *asked < chain->bytes;
+    if (n == 1) {
+        return send(conn->fd, iov[0].iov_base, iov[0].iov_len,
+                    MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    }
+    msg.msg_iovlen = (size_t)n;
+    return sendmsg(conn->fd, &msg, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+}
+
+static ssize_t write_file(struct conn *conn, const struct link *link, size_t *asked)
+{
+    off_t off = (off_t)link->off;
+
+    *asked = link->n < SENDFILE_MAX ? link->n : SENDFILE_MAX;
+    ssize_t n = sendfile(conn->fd, link->fd, &off, *asked);
+    if (n == 0) {
+        errno = EIO; /* the file is shorter than it was */
+        return -1;
+    }
+    return n;
+}
+
+static ssize_t write_pipe(struct conn *conn, const struct link *link, bool more, size_t *asked)
+{
+    *asked = link->n;
+    return splice(link->fd, NULL, conn->fd, NULL, link->n,
+                  SPLICE_F_NONBLOCK | SPLICE_F_MOVE | (more ? SPLICE_F_MORE : 0));
+}
+
+int conn_write(struct conn *conn, struct weir_chain *chain, bool more)
+{
+    while (!chain_is_empty(chain)) {
+        const struct link *link = chain->first;
+        enum link_kind kind = link->kind;
+        size_t asked;
+        ssize_t n;
+
+        if (kind == LINK_FILE) {
+            n = write_file(conn, link, &asked);
+        } else if (kind == LINK_PIPE) {
+            n = write_pipe(conn, link, more || link->next, &asked);
+        } else {
+            n = write_memory(conn, chain, more, &asked);
+        }
+        if (n < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            if (errno == EAGAIN) {
+                conn->can_write = false;
+                return -EAGAIN;
+            }
+            return -errno;
+        }
+        chain_drop(chain, (uint64_t)n);
+        /* A short write of memory means a full socket; a file or pipe may just have been slow to
+         * give, so those are tried until the socket says EAGAIN. */
+        if ((size_t)n < asked && kind != LINK_FILE && kind != LINK_PIPE) {
+            conn->can_write = false;
+            return -EAGAIN;
+        }
+    }
+    return 0;
+}

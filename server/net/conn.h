@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net/conn.h - a connected stream socket in the loop: non-blocking, edge-triggered, both directions
+ * registered once. Embedded in its owner; what it carries is not its business.
+ *
+ * Reads and writes are tried first and waited for second: can_read and can_write say whether a try
+ * is worth it. */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include "base/buf.h"
+#include "base/chain.h"
+#include "base/timer.h"
+#include "net/loop.h"
+
+struct conn {
+    int fd;              /* -1: closed */
+    bool can_read;       /* there may be something to read, or the end */
+    bool can_write;      /* there may be room to write */
+    bool peer_closed;    /* the other side has sent its FIN, or worse */
+    bool connecting;
+    void (*on_ready)(struct conn *conn); /* can_read or can_write was set */
+    void *arg;           /* of an owner that does not embed it */
+    struct event event;
+    struct timer timer;  /* the owner's */
+};
+
+/* Takes the socket `fd` (non-blocking) into the loop. on_timer is for conn->timer. */
+void conn_open(struct conn *conn, int fd, void (*on_ready)(struct conn *),
+               void (*on_timer)(struct timer *));
+/* Takes it out and closes it; may be called twice. No callback comes after this. */
+void conn_close(struct conn *conn);
+/* Takes it out without closing: returns the descriptor, which the caller owns. */
+int conn_detach(struct conn *conn);
+
+/* Appends what has come to `buf`, up to its room (not 0). Returns the number of bytes, 0 at the
+ * stream's end, or a negative errno: -EAGAIN when there is nothing yet. */
+ssize_t conn_read(struct conn *conn, struct buf *buf);
+
+/* Writes from the front of `chain` and drops what was written. Returns 0 when the chain is empty
+ * now, -EAGAIN when the socket took no more, or another negative errno. `more`: further bytes
+ * follow at once, so that an unfilled segment may wait for them. */
+int conn_write(struct conn *conn, struct weir_chain *chain, bool more);
+
+/* Splices up to `n` bytes from the socket into a pipe's write end; like conn_read(). */
+ssize_t conn_splice_in(struct conn *conn, int pipe_fd, size_t n);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/listen.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BATCH_MAX 64
+#define LOG_INTERVAL_MS 1000
+
+static void complain(int error)
+{
+    static uint64_t last_ms;
+
+    if (last_ms == 0 || clock_now.ms - last_ms >= LOG_INTERVAL_MS) {
+        last_ms = clock_now.ms;
+        log_error("accept: %s: connections wait in the queue; raise server.connections or the "
+                  "limit of open files", strerror(error));
+    }
+}
+
+/* One accept more than there are connections costs a system call, so as many are taken as the
+ * last turn showed to be waiting. */
+static bool accept_some(struct acceptor *acceptor, unsigned most)
+{
+    for (unsigned i = 0; i < most; i++) {
+        struct addr addr = {.len = sizeof(addr.un)};
+        int fd = accept4(acceptor->fd, &addr.sa, &addr.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            acceptor->on_accept(acceptor, fd, &addr);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            complain(errno);
+        }
+        if (errno == ECONNABORTED || errno == EINTR) {
+            continue;
+        }
+        acceptor->batch = 1;
+        return false;
+    }
+    acceptor->batch = most * 2 < BATCH_MAX ? most * 2 : BATCH_MAX;
+    return true;
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct acceptor *acceptor = arg;
+
+    (void)fd;
+    (void)what;
+    loop_woke();
+    accept_some(acceptor, acceptor->batch);
+}
+
+void acceptor_start(struct acceptor *acceptor, int fd,
+                    void (*on_accept)(struct acceptor *, int, const struct addr *), void *arg)
+{
+    *acceptor = (struct acceptor){.fd = fd, .batch = 1, .on_accept = on_accept, .arg = arg};
+    event_assign(&acceptor->event, loop.base, fd, EV_READ | EV_PERSIST, on_event, acceptor);
+    event_add(&acceptor->event, NULL);
+}
+
+void acceptor_stop(struct acceptor *acceptor)
+{
+    if (acceptor->fd < 0) {
+        return;
+    }
+    while (accept_some(acceptor, BATCH_MAX)) {
+    }
+    event_del(&acceptor->event);
+    acceptor->fd = -1;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net/listen.h - accepting connections from one listening socket. */
+#ifndef NET_LISTEN_H
+#define NET_LISTEN_H
+
+#include "base/addr.h"
+#include "net/loop.h"
+
+struct acceptor {
+    int fd;
+    struct event event;
+    unsigned batch;   /* connections taken per turn; grows while the queue is long */
+    void (*on_accept)(struct acceptor *acceptor, int fd, const struct addr *addr);
+    void *arg;
+};
+
+/* Takes connections from the listening, non-blocking socket `fd`, which stays the caller's. */
+void acceptor_start(struct acceptor *acceptor, int fd,
+                    void (*on_accept)(struct acceptor *, int, const struct addr *), void *arg);
+/* Takes what is in the queue already, then no more. */
+void acceptor_stop(struct acceptor *acceptor);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/loop.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/chain.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/timer.h"
+
+#include <stdlib.h>
+
+#define TRIM_INTERVAL_MS 1000
+
+struct loop loop;
+
+static struct later *later_first;
+static struct event *tick;
+static bool stopping;
+static bool trim_wanted;
+static uint64_t last_trim_ms;
+
+void loop_later(struct later *later)
+{
+    if (later->queued) {
+        return;
+    }
+    later->queued = true;
+    later->next = later_first;
+    later_first = later;
+}
+
+void loop_later_cancel(struct later *later)
+{
+    if (!later->queued) {
+        return;
+    }
+    for (struct later **at = &later_first; *at; at = &(*at)->next) {
+        if (*at == later) {
+            *at = later->next;
+            break;
+        }
+    }
+    later->queued = false;
+}
+
+static void run_later(void)
+{
+    while (later_first) {
+        struct later *later = later_first;
+
+        later_first = later->next;
+        later->queued = false;
+        later->fn(later);
+    }
+}
+
+/* Recycled memory is only worth keeping while there is work. The first idle second gives back
+ * what was not needed, and then there is nothing more to do until there is work again. */
+static void trim(void)
+{
+    arena_trim();
+    buf_trim();
+    chain_trim();
+    last_trim_ms = clock_now.ms;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+}
+
+void loop_init(void)
+{
+    struct event_config *config = event_config_new();
+
+    if (!config) {
+        abort();
+    }
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV);
+    event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE);
+    loop.base = event_base_new_with_config(config);
+    event_config_free(config);
+    if (!loop.base) {
+        log_error("the event loop cannot start: this kernel offers no epoll");
+        exit(1);
+    }
+    tick = event_new(loop.base, -1, 0, on_tick, NULL);
+    stopping = false;
+    clock_update();
+    last_trim_ms = clock_now.ms;
+}
+
+/* How long the next wait may last: until the first timer, or the next trim while busy. */
+static void arm_tick(void)
+{
+    int64_t wait_ms = timers_next_ms();
+    static int64_t armed_for_ms;
+
+    if (trim_wanted && (wait_ms < 0 || wait_ms > TRIM_INTERVAL_MS)) {
+        wait_ms = TRIM_INTERVAL_MS;
+    }
+    if (wait_ms < 0) {
+        if (armed_for_ms) {
+            event_del(tick);
+            armed_for_ms = 0;
+        }
+        return;
+    }
+    /* Moving libevent's own timer costs; one that wakes us a little early does no harm. */
+    int64_t due_ms = (int64_t)clock_now.ms + wait_ms;
+    if (armed_for_ms && armed_for_ms > (int64_t)clock_now.ms && armed_for_ms <= due_ms &&
+        due_ms - armed_for_ms < TRIM_INTERVAL_MS) {
+        return;
+    }
+    struct timeval tv = {.tv_sec = wait_ms / 1000, .tv_usec = (wait_ms % 1000) * 1000};
+    event_add(tick, &tv);
+    armed_for_ms = due_ms;
+}
+
+void loop_run(void)
+{
+    while (!stopping) {
+        arm_tick();
+        if (event_base_loop(loop.base, EVLOOP_ONCE) < 0) {
+            log_error("the event loop failed");
+            exit(1);
+        }
+        clock_update();
+        timers_run();
+        run_later();
+        if (clock_now.ms - last_trim_ms >= TRIM_INTERVAL_MS) {
+            trim();
+            trim_wanted = false;
+        }
+    }
+}
+
+void loop_woke(void)
+{
+    trim_wanted = true;
+}
+
+void loop_stop(void)
+{
+    stopping = true;
+}

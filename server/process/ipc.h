@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process/ipc.h - messages between master, loader and workers over a SOCK_SEQPACKET pair, with
+ * descriptors. The master reads nothing else from its children, so this stays small. */
+#ifndef PROCESS_IPC_H
+#define PROCESS_IPC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum ipc_type {
+    IPC_SOCKET,     /* a listening socket: its key and descriptor, either way */
+    IPC_SOCKETS_END,/* master: you have all that I hold */
+    IPC_PATHS,      /* loader: pid file and control socket paths, NUL-separated */
+    IPC_READY,      /* loader: workers accept */
+    IPC_FAILED,     /* loader: the text says why */
+    IPC_DRAIN,      /* master, loader: finish what is under way, then exit */
+    IPC_STOP,       /* exit at once */
+    IPC_REOPEN,     /* log files */
+    IPC_GONE        /* loader: all workers have ended */
+};
+
+#define IPC_TEXT 8192
+
+struct ipc_message {
+    uint32_t type;
+    uint32_t index;      /* IPC_SOCKET: which of the workers' sockets of that address */
+    char text[IPC_TEXT]; /* IPC_SOCKET: the address; NUL-terminated */
+};
+
+/* Both return 0 or a negative errno; ipc_recv() -EPIPE at the other side's end. *fd is -1 when no
+ * descriptor came; the receiver owns it. */
+int ipc_send(int sock, enum ipc_type type, uint32_t index, const char *text, int fd);
+int ipc_recv(int sock, struct ipc_message *message, int *fd);
+
+#endif

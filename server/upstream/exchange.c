@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "upstream/exchange.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "upstream/exchange_state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SINK_WINDOW (64 * 1024) /* bytes that an unbuffered response may be ahead of its client */
+#define RETRIES_ALWAYS 10       /* retries at a time that the budget never refuses */
+
+static const enum http1_method idempotent = METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_DELETE |
+                                            METHOD_OPTIONS | METHOD_TRACE;
+
+static void try_next(struct exchange *ex);
+static void on_up_ready(struct conn *conn);
+static void on_up_timer(struct timer *timer);
+
+/* ---- one attempt ---- */
+
+void exchange_attempt_done(struct exchange *ex, weir_outcome outcome)
+{
+    struct attempt *attempt = ex->attempt;
+
+    if (!attempt || attempt->end_us) {
+        return;
+    }
+    attempt->end_us = clock_us();
+    peer_done((struct weir_peer *)(uintptr_t)attempt->peer, outcome,
+              attempt->end_us - attempt->start_us);
+}
+
+static void drop_input(struct exchange *ex)
+{
+    if (ex->in) {
+        buf_release(ex->in);
+        ex->in = NULL;
+        ex->in_at = 0;
+    }
+}
+
+static void drop_connection(struct exchange *ex)
+{
+    if (ex->up) {
+        upconn_close(ex->up);
+        ex->up = NULL;
+    }
+    drop_input(ex);
+}
+
+void exchange_release(struct exchange *ex, bool reusable)
+{
+    struct upconn *up = ex->up;
+
+    exchange_attempt_done(ex, WEIR_PEER_OK);
+    ex->up = NULL;
+    if (reusable) {
+        timer_stop(&up->conn.timer);
+        pool_put(up);
+    } else {
+        upconn_close(up);
+    }
+    drop_input(ex);
+}
+
+static bool is_idempotent(const struct exchange *ex)
+{
+    return ex->req->head.method & idempotent;
+}
+
+static bool within_budget(const struct exchange *ex)
+{
+    const struct upstream_group *group = ex->group;
+
+    return group->retrying < RETRIES_ALWAYS ||
+           group->retrying * 100 < group->live * (uint64_t)group->conf->retry_budget;
+}
+
+static bool may_try_next(const struct exchange *ex)
+{
+    int64_t most = ex->group->conf->retry_tries ? ex->group->conf->retry_tries
+                                                : ex->group->peer_n;
+
+    return ex->conf->retry && ex->tries < most && within_budget(ex);
+}
+
+static uint32_t status_of(weir_reason reason)
+{
+    switch (reason) {
+    case WEIR_REASON_CONNECTION_TIMEOUT:
+    case WEIR_REASON_CONNECTION_READ_TIMEOUT:
+    case WEIR_REASON_CONNECTION_WRITE_TIMEOUT:
+    case WEIR_REASON_HTTP_RESPONSE_TIMEOUT:
+        return 504;
+    case WEIR_REASON_DESTINATION_UNAVAILABLE:
+    case WEIR_REASON_CONNECTION_LIMIT_REACHED:
+        return 503;
+    default:
+        return 502;
+    }
+}
+
+/* Can the request be sent once more without its being done twice? */
+static bool may_repeat(const struct exchange *ex, weir_reason reason)
+{
+    return ex->replayable && !ex->head_done && !ex->in &&
+           reason != WEIR_REASON_HTTP_RESPONSE_TIMEOUT && (ex->sent == 0 || is_idempotent(ex));
+}
+
+static void count_retry(struct exchange *ex)
+{
+    if (!ex->is_retry) {
+        ex->is_retry = true;
+        ex->group->retrying++;
+    }
+}
+
+void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail)
+{
+    struct weir_req *req = ex->req;
+    const struct weir_peer *peer = ex->attempt ? ex->attempt->peer : NULL;
+    bool repeat = may_repeat(ex, reason);
+    /* A pooled connection that the peer closes just as it is used says nothing about the peer. */
+    bool idle_race = ex->is_reused && !ex->head_done && !ex->in &&
+                     reason == WEIR_REASON_CONNECTION_TERMINATED;
+    weir_str text = {"no peer", 7};
+
+    if (peer) {
+        text = arena_printf(&req->arena, "upstream %.*s, peer %.*s: %s",
+                            (int)ex->group->conf->name.n, ex->group->conf->name.p,
+                            (int)peer->name.n, peer->name.p, detail ? detail : "failed");
+        detail = text.p;
+    }
+    exchange_attempt_done(ex, idle_race ? WEIR_PEER_ABORTED : WEIR_PEER_FAILED);
+    drop_connection(ex);
+    if (req->responded) {
+        response_abort(req, reason, detail);
+        return;
+    }
+    if (repeat && idle_race) {
+        ex->tried[peer->index / 64] &= ~((uint64_t)1 << (peer->index % 64));
+        ex->tries--;
+        try_next(ex);
+        return;
+    }
+    if (repeat && may_try_next(ex)) {
+        request_log(req, WEIR_LOG_WARN, "%.*s: %s; trying the next peer",
+                    (int)reason_name(reason).n, reason_name(reason).p, detail ? detail : "");
+        count_retry(ex);
+        try_next(ex);
+        return;
+    }
+    request_reply(req, status_of(reason), reason, (weir_str){0}, (weir_str){0}, detail);
+}
+
+/* ---- sending ---- */
+
+static void note_connected(struct exchange *ex)
+{
+    ex->up->conn.connecting = false;
+}
+
+/* Writes what there is, and asks for more of the body. False: the attempt failed. */
+static bool send_request(struct exchange *ex)
+{
+    struct conn *conn = &ex->up->conn;
+
+    exchange_take_body(ex);
+    if (!chain_is_empty(&ex->to_send)) {
+        uint64_t before = ex->to_send.bytes;
+        int rc = conn_write(conn, &ex->to_send, false);
+
+        ex->sent += before - ex->to_send.bytes;
+        if (before != ex->to_send.bytes) {
+            note_connected(ex);
+        }
+        if (rc == -EAGAIN) {
+            return true;
+        }
+        if (rc < 0 && conn->connecting) {
+            exchange_failed(ex, WEIR_REASON_CONNECTION_REFUSED,
+                            arena_strdup(&ex->req->arena, strerror(-rc)));
+            return false;
+        }
+        if (rc < 0) {
+            /* It may have answered before it closed: reading will tell. */
+            chain_clear(&ex->to_send);
+            ex->body_sent = true;
+            conn->can_read = true;
+            return true;
+        }
+    }
+    if (!ex->body_sent) {
+        client_want_body(ex->req->client);
+    }
+    return true;
+}
+
+static void arm_timer(struct exchange *ex)
+{
+    const weir_forward_conf *conf = ex->conf;
+    struct conn *conn = &ex->up->conn;
+
+    if (conn->connecting) {
+        if (conn->timer.deadline_ms == 0) {
+            timer_set(&conn->timer, clock_now.ms + conf->connect_timeout_ms);
+        }
+    } else if (!chain_is_empty(&ex->to_send)) {
+        timer_set(&conn->timer, clock_now.ms + conf->send_timeout_ms);
+    } else if (!ex->body_sent || conn->can_read) {
+        timer_stop(&conn->timer); /* it is the client that we wait for */
+    } else {
+        timer_set(&conn->timer, clock_now.ms + conf->read_timeout_ms);
+    }
+}
+
+static void reset_attempt(struct exchange *ex)
+{
+    drop_input(ex);
+    chain_clear(&ex->to_send);
+    ex->scanned = 0;
+    ex->sent = 0;
+    ex->head_done = false;
+}
+
+static bool get_connection(struct exchange *ex, struct weir_peer *peer)
+{
+    ex->up = pool_take(peer, !is_idempotent(ex));
+    ex->is_reused = ex->up != NULL;
+    if (ex->up) {
+        return true;
+    }
+    if (peer->addr_n == 0) {
+        exchange_failed(ex, WEIR_REASON_DNS_ERROR,
+                        "its name does not resolve: check the name and /etc/resolv.conf, then "
+                        "reload");
+        return false;
+    }
+    ex->up = upconn_connect(peer);
+    if (!ex->up) {
+        weir_str why = arena_printf(&ex->req->arena, "connect: %s%s", strerror(errno),
+                                    errno == ENOENT   ? ": is the backend running?"
+                                    : errno == EACCES ? ": may the worker user open the socket?"
+                                                      : "");
+
+        exchange_failed(ex, WEIR_REASON_CONNECTION_REFUSED, why.p);
+        return false;
+    }
+    return true;
+}
+
+static void begin_attempt(struct exchange *ex, struct weir_peer *peer)
+{
+    struct attempt *attempt = arena_alloc(&ex->req->arena, sizeof(*attempt));
+
+    *attempt = (struct attempt){
+        .before = ex->req->attempts, .peer = peer, .start_us = clock_us()};
+    ex->attempt = attempt;
+    ex->req->attempts = attempt;
+    ex->tried[peer->index / 64] |= (uint64_t)1 << (peer->index % 64);
+    ex->tries++;
+    reset_attempt(ex);
+}
+
+static void try_next(struct exchange *ex)
+{
+    struct weir_peer *peer = group_pick(ex->group, ex->req, ex->tried);
+
+    if (!peer) {
+        ex->attempt = NULL;
+        ex->replayable = false;
+        exchange_failed(ex, WEIR_REASON_DESTINATION_UNAVAILABLE,
+                        "every peer of the upstream is down, drained or at max_connections");
+        return;
+    }
+    begin_attempt(ex, peer);
+    if (!get_connection(ex, peer)) {
+        return;
+    }
+    struct conn *conn = &ex->up->conn;
+    ex->up->exchange = ex;
+    conn->on_ready = on_up_ready;
+    conn->timer.fn = on_up_timer;
+    timer_stop(&conn->timer);
+    chain_add_buf(&ex->to_send, ex->head_out, ex->head_out->data, ex->head_out->used);
+    if (!chain_is_empty(&ex->replay)) {
+        struct weir_chain again = ex->replay;
+
+        ex->replay = (struct weir_chain){0};
+        ex->body_sent = false;
+        chain_move(&again, &ex->req->body_in, ex->req->body_in.bytes);
+        ex->req->body_in = again; /* the body begins anew */
+    } else if (ex->req->head.framing != FRAMING_NONE) {
+        ex->body_sent = false;
+    }
+    if (send_request(ex) && ex->up) {
+        arm_timer(ex);
+    }
+}
+
+/* ---- events ---- */
+
+static bool sink_is_full(const struct exchange *ex)
+{
+    const weir_forward_conf *conf = ex->conf;
+    uint64_t limit = SINK_WINDOW;
+
+    if (ex->buffering) {
+        limit = conf->buffer_body + (ex->spill.failed ? 0 : conf->buffer_file);
+    }
+    return ex->req->out.bytes >= (limit > SINK_WINDOW ? limit : SINK_WINDOW);
+}
+
+static void on_tunnel_end(struct tunnel *tunnel)
+{
+    struct exchange *ex = container_of(tunnel, struct exchange, tunnel);
+
+    client_tunnel_end(ex->req->client);
+}
+
+static void start_tunnel(struct exchange *ex)
+{
+    struct weir_req *req = ex->req;
+    struct buf *rest;
+    uint32_t rest_at;
+    struct conn *client = client_tunnel(req->client, &rest, &rest_at);
+    struct tunnel_side *sides = ex->tunnel.sides;
+
+    sides[0].to_send = req->out;
+    req->out = (struct weir_chain){0};
+    if (ex->in) {
+        chain_add_buf(&sides[0].to_send, ex->in, ex->in->data + ex->in_at,
+                      ex->in->used - ex->in_at);
+        drop_input(ex);
+    }
+    sides[1].to_send = ex->to_send;
+    ex->to_send = (struct weir_chain){0};
+    if (rest) {
+        chain_add_buf(&sides[1].to_send, rest, rest->data + rest_at, rest->used - rest_at);
+        buf_release(rest);
+    }
+    tunnel_start(&ex->tunnel, client, &ex->up->conn, ex->conf->tunnel_timeout_ms, on_tunnel_end);
+}
+
+/* Reads, passes on and flushes until one side has to be waited for. The exchange may be gone
+ * afterwards. */
+static void pump(struct exchange *ex)
+{
+    struct weir_req *req = ex->req;
+    struct client *client = req->client;
+
+    for (;;) {
+        bool can_go_on;
+
+        if (ex->up && ex->up->conn.can_read && !(ex->head_done && sink_is_full(ex))) {
+            exchange_read(ex);
+        }
+        if (req->upgraded && ex->up) {
+            start_tunnel(ex);
+            return;
+        }
+        can_go_on = ex->up && ex->up->conn.can_read;
+        bool has_news = !chain_is_empty(&req->out) || req->finished || req->aborted;
+        if (has_news && (!client_is_stalled(client) || req->aborted) && !client_flush(client)) {
+            return;
+        }
+        if (!can_go_on || !ex->up || (ex->head_done && sink_is_full(ex))) {
+            break;
+        }
+    }
+    if (ex->up) {
+        arm_timer(ex);
+    }
+}
+
+static void on_up_ready(struct conn *conn)
+{
+    struct upconn *up = container_of(conn, struct upconn, conn);
+    struct exchange *ex = up->exchange;
+
+    if (!chain_is_empty(&ex->to_send) && conn->can_write && !conn->can_read && !send_request(ex)) {
+        client_flush(ex->req->client);
+        return;
+    }
+    if (ex->up != up) {
+        return;
+    }
+    pump(ex);
+}
+
+static void on_up_timer(struct timer *timer)
+{
+    struct upconn *up = container_of(timer, struct upconn, conn.timer);
+    struct exchange *ex = up->exchange;
+    struct client *client = ex->req->client;
+
+    if (up->conn.connecting) {
+        exchange_failed(ex, WEIR_REASON_CONNECTION_TIMEOUT,
+                        "no connection within connect_timeout");
+    } else if (!chain_is_empty(&ex->to_send)) {
+        exchange_failed(ex, WEIR_REASON_CONNECTION_WRITE_TIMEOUT,
+                        "it took nothing for send_timeout");
+    } else {
+        exchange_failed(ex, WEIR_REASON_CONNECTION_READ_TIMEOUT,
+                        "it sent nothing for read_timeout");
+    }
+    client_flush(client);
+}
+
+static void on_deadline(struct timer *timer)
+{
+    struct exchange *ex = container_of(timer, struct exchange, deadline);
+    struct client *client = ex->req->client;
+
+    if (ex->up) {
+        exchange_failed(ex, WEIR_REASON_HTTP_RESPONSE_TIMEOUT, "the request's deadline passed");
+        client_flush(client);
+    }
+}
+
+/* ---- as a source ---- */
+
+static void source_resume(struct weir_req *req)
+{
+    struct exchange *ex = req->exchange;
+
+    if (ex->up) {
+        pump(ex);
+    }
+}
+
+static void begin(struct exchange *ex)
+{
+    exchange_build_head(ex);
+    try_next(ex);
+}
+
+/* request_buffering: nothing is sent before all of it is here. */
+static bool collect_body(struct exchange *ex)
+{
+    struct weir_req *req = ex->req;
+
+    if (req->body_in.bytes > ex->conf->buffer_body) {
+        struct weir_chain piece = {0};
+
+        chain_move(&piece, &req->body_in, req->body_in.bytes);
+        if (!ex->spill.failed) {
+            spill_write(&ex->spill, &piece);
+        }
+        chain_move(&req->body_in, &piece, piece.bytes);
+    }
+    if (!req->body_in_done) {
+        client_want_body(req->client);
+        return false;
+    }
+    return true;
+}
+
+static void source_request_body(struct weir_req *req)
+{
+    struct exchange *ex = req->exchange;
+
+    if (!ex->head_out) {
+        if (collect_body(ex)) {
+            begin(ex);
+        }
+        return;
+    }
+    if (ex->up && send_request(ex) && ex->up) {
+        arm_timer(ex);
+    }
+}
+
+static void release_pipe(struct exchange *ex)
+{
+    bool is_empty = true;
+
+    for (const struct link *link = ex->req->out.first; link; link = link->next) {
+        is_empty = is_empty && link->kind != LINK_PIPE;
+    }
+    pipe_put(ex->pipe, is_empty);
+    ex->pipe = NULL;
+}
+
+static void source_cancel(struct weir_req *req)
+{
+    struct exchange *ex = req->exchange;
+
+    exchange_attempt_done(ex, WEIR_PEER_ABORTED);
+    drop_connection(ex);
+    chain_clear(&ex->to_send);
+    chain_clear(&ex->replay);
+    if (ex->head_out) {
+        buf_release(ex->head_out);
+    }
+    if (ex->head_in) {
+        buf_release(ex->head_in);
+    }
+    if (ex->pipe) {
+        release_pipe(ex);
+    }
+    chain_clear(&req->out);
+    chain_clear(&req->body_in);
+    spill_fini(&ex->spill);
+    timer_fini(&ex->deadline);
+    ex->group->live--;
+    ex->group->retrying -= ex->is_retry;
+}
+
+static const struct source_ops exchange_source = {
+    .resume = source_resume,
+    .request_body = source_request_body,
+    .cancel = source_cancel,
+};
+
+weir_rc exchange_start(struct weir_req *req, const weir_forward_conf *conf)
+{
+    struct exchange *ex = arena_zalloc(&req->arena, sizeof(*ex));
+
+    ex->req = req;
+    ex->conf = conf;
+    ex->group = conf->upstream->group;
+    ex->group->live++;
+    ex->tried = arena_zalloc(&req->arena, ex->group->word_n * sizeof(*ex->tried));
+    ex->replayable = true;
+    ex->body_sent = req->head.framing == FRAMING_NONE;
+    ex->buffering = conf->buffering;
+    fields_init(&ex->fields, &req->arena);
+    spill_init(&ex->spill);
+    timer_init(&ex->deadline, on_deadline);
+    if (conf->deadline_ms) {
+        timer_set(&ex->deadline, clock_now.ms + conf->deadline_ms);
+    }
+    req->exchange = ex;
+    req->source = &exchange_source;
+    req->step = STEP_RESPONSE;
+    if (conf->request_buffering) {
+        if (req->head.expect_continue && !req->body_in_done) {
+            struct fields none = {0};
+
+            response_interim(req, 100, (weir_str){0}, &none);
+        }
+        if (!collect_body(ex)) {
+            return WEIR_HANDLED;
+        }
+    }
+    begin(ex);
+    return WEIR_HANDLED;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "upstream/group.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "http/request.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define IDLE_MARGIN_MS 500 /* a connection this close to the peer's own limit is not used again */
+
+/* ---- making ---- */
+
+static void add_addr(struct weir_peer *peer, struct arena *arena, const struct sockaddr *sa,
+                     socklen_t len)
+{
+    struct addr *grown = arena_zalloc(arena, (peer->addr_n + 1) * sizeof(*grown));
+
+    if (peer->addr_n) {
+        memcpy(grown, peer->addrs, peer->addr_n * sizeof(*grown));
+    }
+    memcpy(&grown[peer->addr_n].sa, sa, len);
+    grown[peer->addr_n].len = len;
+    peer->addrs = grown;
+    peer->addr_n++;
+}
+
+static void resolve(struct weir_peer *peer, struct arena *arena)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *found;
+    struct addr addr;
+    char host[256], port[8] = "80";
+
+    if (addr_parse(peer->name, 80, &addr) == 0) {
+        add_addr(peer, arena, &addr.sa, addr.len);
+        return;
+    }
+    weir_str rest = peer->name;
+    weir_str name = str_cut(&rest, ':');
+    snprintf(host, sizeof(host), "%.*s", (int)name.n, name.p);
+    if (rest.p) {
+        snprintf(port, sizeof(port), "%.*s", (int)rest.n, rest.p);
+    }
+    int rc = getaddrinfo(host, port, &hints, &found);
+    if (rc != 0) {
+        log_error("upstream %.*s: %s does not resolve: %s; its requests get 502 until a reload "
+                  "finds it", (int)peer->group->conf->name.n, peer->group->conf->name.p, host,
+                  gai_strerror(rc));
+        return;
+    }
+    for (const struct addrinfo *at = found; at; at = at->ai_next) {
+        add_addr(peer, arena, at->ai_addr, at->ai_addrlen);
+    }
+    freeaddrinfo(found);
+}
+
+struct upstream_group *group_create(struct arena *arena, struct upstream_conf *conf)
+{
+    struct upstream_group *group = arena_zalloc(arena, sizeof(*group));
+
+    group->conf = conf;
+    group->peer_n = conf->peer_n;
+    group->word_n = (conf->peer_n + 63) / 64;
+    group->peers = arena_zalloc(arena, conf->peer_n * sizeof(struct weir_peer *));
+    for (uint32_t i = 0; i < conf->peer_n; i++) {
+        struct weir_peer *peer = arena_zalloc(arena, sizeof(*peer));
+
+        *peer = (struct weir_peer){
+            .group = group, .conf = &conf->peers[i], .name = conf->peers[i].address, .index = i};
+        group->peers[i] = peer;
+        resolve(peer, arena);
+    }
+    return group;
+}
+
+/* ---- choosing ---- */
+
+static bool has_bit(const uint64_t *set, uint32_t i)
+{
+    return set[i / 64] >> (i % 64) & 1;
+}
+
+static bool may_be_asked(const struct weir_peer *peer, bool backup, bool panic)
+{
+    const struct peer_conf *conf = peer->conf;
+
+    return conf->backup == backup && !conf->down && !conf->drain &&
+           (conf->max_connections == 0 || peer->in_flight < (uint64_t)conf->max_connections) &&
+           (panic || peer->out_until_ms <= clock_now.ms);
+}
+
+/* The peers of one kind that may be asked; returns how many. */
+static uint32_t usable_peers(const struct upstream_group *group, const uint64_t *tried,
+                             bool backup, bool panic, uint64_t *usable, uint32_t *any)
+{
+    uint32_t n = 0;
+
+    memset(usable, 0, group->word_n * sizeof(*usable));
+    for (uint32_t i = 0; i < group->peer_n; i++) {
+        if (!has_bit(tried, i) && may_be_asked(group->peers[i], backup, panic)) {
+            usable[i / 64] |= (uint64_t)1 << (i % 64);
+            *any = i;
+            n++;
+        }
+    }
+    return n;
+}
+
+static bool balance(struct upstream_group *group, struct weir_req *req, const uint64_t *usable,
+                    uint32_t *index)
+{
+    const weir_balancer_ops *ops = group->conf->balancer;
+
+    if (!ops) {
+        return true; /* *index is one that may be asked */
+    }
+    if (!group->balancer) {
+        group->balancer = ops->open(group->peers, group->peer_n);
+    }
+    return group->balancer && ops->pick(group->balancer, req, usable, index) == WEIR_OK;
+}
+
+struct weir_peer *group_pick(struct upstream_group *group, struct weir_req *req,
+                             const uint64_t *tried)
+{
+    uint64_t one_word;
+    uint64_t *usable = &one_word;
+    uint32_t index = 0;
+
+    if (group->word_n > 1) {
+        usable = arena_alloc(&req->arena, group->word_n * sizeof(*usable));
+    }
+    /* In order: primaries, backups; when all are out, whoever may come back: asking one that
+     * failed is better than an answer that is certainly an error. */
+    for (int round = 0; round < 4; round++) {
+        uint32_t n = usable_peers(group, tried, round & 1, round >= 2, usable, &index);
+
+        if (n > 1 && !balance(group, req, usable, &index)) {
+            continue;
+        }
+        if (n > 0) {
+            struct weir_peer *peer = group->peers[index];
+
+            peer->in_flight++;
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+static void note_failure(struct weir_peer *peer)
+{
+    const struct peer_conf *conf = peer->conf;
+
+    if (conf->max_fails == 0 || peer->group->peer_n == 1) {
+        return;
+    }
+    if (clock_now.ms - peer->fail_since_ms > conf->fail_timeout_ms) {
+        peer->fails = 0;
+        peer->fail_since_ms = clock_now.ms;
+    }
+    if (++peer->fails >= (uint64_t)conf->max_fails) {
+        if (peer->out_until_ms <= clock_now.ms) {
+            log_warn("upstream %.*s: peer %.*s is out for %llu ms after %u failures",
+                     (int)peer->group->conf->name.n, peer->group->conf->name.p,
+                     (int)peer->name.n, peer->name.p, (unsigned long long)conf->fail_timeout_ms,
+                     peer->fails);
+        }
+        peer->out_until_ms = clock_now.ms + conf->fail_timeout_ms;
+        peer->fails = 0;
+    }
+}
+
+void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec)
+{
+    const weir_balancer_ops *ops = peer->group->conf->balancer;
+
+    peer->in_flight--;
+    if (outcome == WEIR_PEER_FAILED) {
+        note_failure(peer);
+    } else if (outcome == WEIR_PEER_OK) {
+        peer->fails = 0;
+        peer->out_until_ms = 0;
+    }
+    if (ops && ops->done && peer->group->balancer) {
+        ops->done(peer->group->balancer, peer->index, outcome, usec);
+    }
+}
+
+/* ---- connections ---- */
+
+static void unlink_idle(struct upconn *up)
+{
+    struct weir_peer *peer = up->peer;
+
+    *(up->prev ? &up->prev->next : &peer->idle_first) = up->next;
+    *(up->next ? &up->next->prev : &peer->idle_last) = up->prev;
+    up->next = up->prev = NULL;
+    peer->group->idle_n--;
+}
+
+void upconn_close(struct upconn *up)
+{
+    conn_close(&up->conn);
+    free(up);
+}
+
+/* The peer closed an idle connection, or said something that nobody asked for. */
+static void on_idle_ready(struct conn *conn)
+{
+    struct upconn *up = container_of(conn, struct upconn, conn);
+    uint64_t age_ms = clock_now.ms - up->idle_since_ms;
+
+    if (!conn->can_read && !conn->peer_closed) {
+        return; /* room to write */
+    }
+    /* What one connection taught holds for the others: use them only while they are younger. */
+    if (conn->peer_closed && age_ms > 2 * IDLE_MARGIN_MS &&
+        (up->peer->idle_limit_ms == 0 || age_ms < up->peer->idle_limit_ms)) {
+        up->peer->idle_limit_ms = age_ms;
+    }
+    unlink_idle(up);
+    upconn_close(up);
+}
+
+static void on_idle_timer(struct timer *timer)
+{
+    struct upconn *up = container_of(timer, struct upconn, conn.timer);
+
+    unlink_idle(up);
+    upconn_close(up);
+}
+
+static bool is_still_open(struct upconn *up)
+{
+    char byte;
+
+    return recv(up->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+struct upconn *pool_take(struct weir_peer *peer, bool checked)
+{
+    struct upconn *up;
+
+    while ((up = peer->idle_first)) {
+        uint64_t age_ms = clock_now.ms - up->idle_since_ms;
+
+        unlink_idle(up);
+        if ((peer->idle_limit_ms && age_ms + IDLE_MARGIN_MS >= peer->idle_limit_ms) ||
+            (checked && !is_still_open(up))) {
+            upconn_close(up);
+            continue;
+        }
+        return up;
+    }
+    return NULL;
+}
+
+void pool_put(struct upconn *up)
+{
+    struct weir_peer *peer = up->peer;
+    struct upstream_group *group = peer->group;
+
+    up->exchange = NULL;
+    up->served++;
+    if (group->conf->keepalive == 0 || up->conn.peer_closed) {
+        upconn_close(up);
+        return;
+    }
+    if (group->idle_n >= (uint64_t)group->conf->keepalive) {
+        struct upconn *oldest = peer->idle_last;
+
+        if (!oldest) {
+            upconn_close(up);
+            return;
+        }
+        unlink_idle(oldest);
+        upconn_close(oldest);
+    }
+    up->conn.on_ready = on_idle_ready;
+    up->conn.timer.fn = on_idle_timer;
+    up->conn.can_read = false;
+    up->idle_since_ms = clock_now.ms;
+    timer_set(&up->conn.timer, clock_now.ms + group->conf->keepalive_timeout_ms);
+    up->prev = NULL;
+    up->next = peer->idle_first;
+    *(up->next ? &up->next->prev : &peer->idle_last) = up;
+    peer->idle_first = up;
+    group->idle_n++;
+}
+
+struct upconn *upconn_connect(struct weir_peer *peer)
+{
+    const struct addr *addr = &peer->addrs[peer->addr_at % peer->addr_n];
+    int family = addr->sa.sa_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    if (fd < 0) {
+        return NULL;
+    }
+    if (family != AF_UNIX) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+    if (connect(fd, &addr->sa, addr->len) != 0 && errno != EINPROGRESS) {
+        int error = errno;
+
+        close(fd);
+        peer->addr_at++;
+        errno = error;
+        return NULL;
+    }
+    struct upconn *up = mem_zalloc(sizeof(*up));
+    up->peer = peer;
+    conn_open(&up->conn, fd, on_idle_ready, on_idle_timer);
+    up->conn.connecting = true;
+    return up;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* upstream/group.h - a group of peers: who may be asked, who failed, idle connections. The state
+ * is this worker's. */
+#ifndef UPSTREAM_GROUP_H
+#define UPSTREAM_GROUP_H
+
+#include "base/addr.h"
+#include "config/config.h"
+#include "net/conn.h"
+
+struct exchange;
+
+/* A connection to a peer: in the pool, or in an exchange, never both. */
+struct upconn {
+    struct conn conn;
+    struct weir_peer *peer;
+    struct exchange *exchange;   /* NULL: idle */
+    struct upconn *next, *prev;  /* idle ones of the peer, newest first */
+    uint64_t idle_since_ms;
+    uint32_t served;             /* exchanges completed */
+};
+
+struct weir_peer {
+    struct upstream_group *group;
+    const struct peer_conf *conf;
+    weir_str name;               /* as configured: "127.0.0.1:3000" */
+    uint32_t index;
+    struct addr *addrs;          /* what the name resolved to */
+    uint32_t addr_n, addr_at;    /* 0: not resolved; the one to try next */
+    uint32_t fails;              /* in the window that began at fail_since_ms */
+    uint64_t fail_since_ms;
+    uint64_t out_until_ms;       /* passed over until then */
+    uint32_t in_flight;
+    struct upconn *idle_first, *idle_last;
+    uint64_t idle_limit_ms;      /* it closes idle connections after about this; 0: not known */
+};
+
+struct upstream_group {
+    const struct upstream_conf *conf;
+    struct weir_peer **peers;
+    uint32_t peer_n, word_n;     /* words of a bit set of peers */
+    void *balancer;              /* state in this worker; NULL until first used */
+    uint32_t idle_n;
+    uint32_t live, retrying;     /* exchanges under way; those that are retries */
+};
+
+/* What `to = "..."` names. */
+struct weir_upstream {
+    struct upstream_group *group;
+    weir_str host;               /* host[:port] of the URL, sent when a request has no Host */
+};
+
+/* Makes the run-time form of a configured group; names are looked up here. A name that does not
+ * resolve is logged, and answers 502 until it does . */
+struct upstream_group *group_create(struct arena *arena, struct upstream_conf *conf);
+
+/* Chooses a peer that is not in `tried`. NULL: none is left. */
+struct weir_peer *group_pick(struct upstream_group *group, struct weir_req *req,
+                             const uint64_t *tried);
+/* How the attempt ended; every pick is answered by one of these. */
+void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec);
+
+/* An idle connection that is still open, newest first; NULL: none. `checked`: look at the socket
+ * once more, for a request that cannot be sent twice. */
+struct upconn *pool_take(struct weir_peer *peer, bool checked);
+/* Keeps it for reuse, or closes it when there are enough. */
+void pool_put(struct upconn *up);
+/* Begins to connect. NULL with errno. */
+struct upconn *upconn_connect(struct weir_peer *peer);
+void upconn_close(struct upconn *up);
+
+#endif
