@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/cfg_api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "config/log_file.h"
+#include "config/scope.h"
+#include "http/template.h"
+#include "upstream/target.h"
+
+/* "response.set.X-Name" below the group; NULL: not set. */
+static const struct node *find_option(const struct node *group, const char *opt)
+{
+    weir_str rest = str_from(opt);
+
+    while (group && rest.p) {
+        const struct node *whole = node_get(group, rest);
+
+        if (whole) {
+            return whole;
+        }
+        group = node_get(group, str_cut(&rest, '.'));
+    }
+    return rest.p ? NULL : group;
+}
+
+/* Errors are placed at the option if it is set, else at the group. */
+static struct source place_of(const weir_cfg *cfg, const char *opt)
+{
+    const struct node *option = opt ? find_option(cfg->use->effective, opt) : NULL;
+
+    return option && option->at.file ? option->at : cfg->use->own->at;
+}
+
+static void add(weir_cfg *cfg, enum diag_level level, const char *opt, const char *fmt,
+                va_list args)
+{
+    struct source at = place_of(cfg, opt);
+    char text[1024];
+
+    vsnprintf(text, sizeof(text), fmt, args);
+    diag_add(&cfg->config->diag, level, at.file, at.line, "%s%s%s: %s",
+             cfg->use->module->desc->name, opt ? "." : "", opt ? opt : "", text);
+}
+
+static void cfg_api_error(weir_cfg *cfg, const char *opt, const char *fmt, va_list args)
+{
+    add(cfg, DIAG_ERROR, opt, fmt, args);
+}
+
+static void cfg_api_warn(weir_cfg *cfg, const char *opt, const char *fmt, va_list args)
+{
+    add(cfg, DIAG_WARNING, opt, fmt, args);
+}
+
+__attribute__((format(printf, 3, 4))) static void report(weir_cfg *cfg, const char *opt,
+                                                         const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    add(cfg, DIAG_ERROR, opt, fmt, args);
+    va_end(args);
+}
+
+static void *cfg_api_alloc(weir_cfg *cfg, size_t size)
+{
+    return arena_zalloc(&cfg->config->arena, size);
+}
+
+static uint32_t cfg_api_scope(const weir_cfg *cfg)
+{
+    return cfg->use->scope->kind;
+}
+
+static const char *cfg_api_label(const weir_cfg *cfg)
+{
+    return cfg->use->scope->label;
+}
+
+static const weir_upstream *cfg_api_upstream(weir_cfg *cfg, const char *opt, weir_str url,
+                                             weir_str *prefix)
+{
+    char error[512] = "";
+    const weir_upstream *upstream =
+        upstream_resolve(cfg->config, url, prefix, error, sizeof(error));
+
+    if (!upstream) {
+        report(cfg, opt, "%s", error);
+    }
+    return upstream;
+}
+
+static int cfg_api_open_log(weir_cfg *cfg, const char *opt, const char *path)
+{
+    int fd = log_file_open(cfg->config, path);
+
+    if (fd < 0) {
+        report(cfg, opt, "cannot open %s: %s", path, strerror(-fd));
+        return -1;
+    }
+    return fd;
+}
+
+static weir_str cfg_api_template_text(const weir_template *template_, bool *is_constant)
+{
+    bool constant = !template_ || template_->constant.p;
+
+    if (is_constant) {
+        *is_constant = constant;
+    }
+    if (!template_) {
+        return (weir_str){0};
+    }
+    return constant ? template_->constant : template_->source;
+}
+
+static const weir_cfg_api api = {
+    .size = sizeof(api),
+    .error = cfg_api_error,
+    .warn = cfg_api_warn,
+    .alloc = cfg_api_alloc,
+    .scope = cfg_api_scope,
+    .label = cfg_api_label,
+    .upstream = cfg_api_upstream,
+    .open_log = cfg_api_open_log,
+    .template_text = cfg_api_template_text,
+};
+
+const weir_cfg_api *cfg_api(void)
+{
+    return &api;
+}

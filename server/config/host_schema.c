@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/host_schema.h"
+
+#define KILO 1024ll
+#define MEGA (1024ll * 1024)
+#define SECOND 1000ll
+#define DAY (24 * 60 * 60 * SECOND)
+
+#define AT(type, member) .offset = offsetof(type, member)
+/* A GROUP whose rows fill the same struct: their offsets count from its start. */
+#define GROUP(rows_) .type = WEIR_T_GROUP, .sub = (rows_), .sub_n = WEIR_COUNT(rows_)
+#define APART(name_, doc_) {.name = (name_), .type = WEIR_T_STR, .flags = SCHEMA_APART, .doc = (doc_)}
+#define LATER(name_) {.name = (name_), .type = WEIR_T_STR, .flags = SCHEMA_LATER}
+
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const slashes[] = {"auto", "keep", "refuse", NULL};
+
+static const weir_opt log_table[] = {
+    {.name = "path", .type = WEIR_T_PATH, .flags = WEIR_OPT_WRITTEN, AT(struct log_settings, path),
+     .doc = "The file; without it, standard error."},
+    {.name = "level", .type = WEIR_T_ENUM, .names = levels, AT(struct log_settings, level),
+     .dflt = "warn", .doc = "The least important lines that are written."},
+};
+
+static const weir_opt server_log_table[] = {
+    {.name = "path", .type = WEIR_T_PATH, .flags = WEIR_OPT_WRITTEN,
+     AT(struct server_conf, error_log_path), .doc = "The file; without it, standard error."},
+    {.name = "level", .type = WEIR_T_ENUM, .names = levels, AT(struct server_conf, error_log_level),
+     .dflt = "warn", .doc = "The least important lines that are written."},
+};
+
+static const weir_opt server_table[] = {
+    {.name = "workers", .type = WEIR_T_INT, .flags = SCHEMA_AUTO, AT(struct server_conf, workers),
+     .dflt = "auto", .min = 1, .max = 1024, .doc = "Worker processes; \"auto\": one per CPU."},
+    {.name = "user", .type = WEIR_T_STR, AT(struct server_conf, user), .dflt = "www-data",
+     .doc = "Who the workers become when weir is started by root."},
+    {.name = "group", .type = WEIR_T_STR, AT(struct server_conf, group),
+     .doc = "Their group; without it, the user's."},
+    {.name = "error_log", GROUP(server_log_table), .doc = "The error log."},
+    {.name = "modules_path", .type = WEIR_T_LIST | WEIR_T_PATH, .flags = WEIR_OPT_DIR,
+     AT(struct server_conf, modules_path), .doc = "Folders that modules are looked for in."},
+    {.name = "modules", .type = WEIR_T_LIST | WEIR_T_STR, AT(struct server_conf, modules),
+     .doc = "The modules that may be loaded; without it, all that are installed."},
+    {.name = "pid_file", .type = WEIR_T_PATH, .flags = WEIR_OPT_WRITTEN,
+     AT(struct server_conf, pid_file), .doc = "Where the master's process number is kept."},
+    {.name = "control", .type = WEIR_T_PATH, .flags = WEIR_OPT_WRITTEN,
+     AT(struct server_conf, control), .doc = "The control socket."},
+    {.name = "temp_path", .type = WEIR_T_PATH, .flags = WEIR_OPT_WRITTEN,
+     AT(struct server_conf, temp_path), .doc = "A folder for large bodies under way."},
+    {.name = "connections", .type = WEIR_T_INT, AT(struct server_conf, connections),
+     .dflt = "16384", .min = 1, .max = 10000000, .doc = "Open connections per worker."},
+    {.name = "drain_timeout", .type = WEIR_T_DURATION, AT(struct server_conf, drain_timeout_ms),
+     .dflt = "1h", .doc = "How long old workers may finish what they serve after a reload."},
+    {.name = "stall_timeout", .type = WEIR_T_DURATION, AT(struct server_conf, stall_timeout_ms),
+     .dflt = "5s", .doc = "After how long a worker that does not come around is logged."},
+};
+
+static const weir_opt client_table[] = {
+    {.name = "header_timeout", .type = WEIR_T_DURATION,
+     AT(struct client_conf, header_timeout_ms), .dflt = "60s", .min = 1, .max = DAY,
+     .doc = "For a request's head to be complete."},
+    {.name = "body_timeout", .type = WEIR_T_DURATION, AT(struct client_conf, body_timeout_ms),
+     .dflt = "60s", .min = 1, .max = DAY, .doc = "Between two pieces of a request's body."},
+    {.name = "send_timeout", .type = WEIR_T_DURATION, AT(struct client_conf, send_timeout_ms),
+     .dflt = "60s", .min = 1, .max = DAY, .doc = "For a client to take the next piece."},
+    {.name = "keepalive_timeout", .type = WEIR_T_DURATION,
+     AT(struct client_conf, keepalive_timeout_ms), .dflt = "75s", .max = DAY,
+     .doc = "How long an idle connection is kept."},
+    {.name = "keepalive_requests", .type = WEIR_T_INT,
+     AT(struct client_conf, keepalive_requests), .dflt = "10000", .min = 1, .max = INT64_MAX,
+     .doc = "Requests served on one connection."},
+    {.name = "max_header", .type = WEIR_T_SIZE, AT(struct client_conf, max_header), .dflt = "32k",
+     .min = 1 * KILO, .max = 16 * MEGA, .doc = "Bytes of a request's head (431)."},
+    {.name = "max_headers", .type = WEIR_T_INT, AT(struct client_conf, max_headers),
+     .dflt = "100", .min = 1, .max = 10000, .doc = "Fields of a request's head (431)."},
+    {.name = "max_body", .type = WEIR_T_SIZE, AT(struct client_conf, max_body), .dflt = "100m",
+     .doc = "Bytes of a request's body (413); 0: no limit."},
+    {.name = "min_rate", .type = WEIR_T_SIZE, AT(struct client_conf, min_rate), .dflt = "0",
+     .doc = "Bytes per second that a client has to keep up after 10 s (408); 0: none."},
+    {.name = "encoded_slash", .type = WEIR_T_ENUM, .names = slashes,
+     AT(struct client_conf, encoded_slash), .dflt = "auto",
+     .doc = "What becomes of %2F in a path."},
+};
+
+static const weir_opt peer_table[] = {
+    {.name = "address", .type = WEIR_T_STR, .flags = WEIR_OPT_REQUIRED,
+     AT(struct peer_conf, address), .example = "address = \"127.0.0.1:3000\";",
+     .doc = "host:port, [v6]:port or unix:/path."},
+    {.name = "weight", .type = WEIR_T_INT, AT(struct peer_conf, weight), .dflt = "1", .min = 1,
+     .max = 65535, .doc = "Its share of the requests, relative to the others'."},
+    {.name = "max_fails", .type = WEIR_T_INT, AT(struct peer_conf, max_fails), .dflt = "1",
+     .max = 1000000, .doc = "Failures within fail_timeout that put it out; 0: never."},
+    {.name = "fail_timeout", .type = WEIR_T_DURATION, AT(struct peer_conf, fail_timeout_ms),
+     .dflt = "10s", .min = 1, .max = DAY, .doc = "The time failures count, and it stays out."},
+    {.name = "backup", .type = WEIR_T_BOOL, AT(struct peer_conf, backup), .dflt = "false",
+     .doc = "Asked only when no other is left."},
+    {.name = "down", .type = WEIR_T_BOOL, AT(struct peer_conf, down), .dflt = "false",
+     .doc = "Not asked at all."},
+    {.name = "drain", .type = WEIR_T_BOOL, AT(struct peer_conf, drain), .dflt = "false",
+     .doc = "No new clients."},
+    {.name = "max_connections", .type = WEIR_T_INT, AT(struct peer_conf, max_connections),
+     .dflt = "0", .max = 10000000, .doc = "Requests at a time; 0: no limit."},
+    LATER("slow_start"),
+    LATER("proxy_protocol"),
+};
+
+static const weir_opt retry_table[] = {
+    {.name = "tries", .type = WEIR_T_INT, AT(struct upstream_conf, retry_tries), .dflt = "0",
+     .max = 1000, .doc = "Peers asked for one request; 0: each once."},
+    {.name = "budget", .type = WEIR_T_INT, AT(struct upstream_conf, retry_budget), .dflt = "20",
+     .max = 100, .doc = "Retries under way, in percent of the requests under way."},
+    LATER("on"),
+};
+
+static const weir_opt upstream_table[] = {
+    /* The list is read apart, into struct peer_conf; the row is for its keys and for -T. */
+    {.name = "servers", .type = WEIR_T_LIST | WEIR_T_GROUP, .flags = SCHEMA_FIRST | SCHEMA_APART,
+     .sub = peer_table, .sub_n = WEIR_COUNT(peer_table), .item_size = sizeof(struct peer_conf),
+     .doc = "The peers."},
+    {.name = "balance", .type = WEIR_T_STR, AT(struct upstream_conf, balance),
+     .dflt = "round_robin", .doc = "How a peer is chosen."},
+    {.name = "keepalive", .type = WEIR_T_INT, AT(struct upstream_conf, keepalive), .dflt = "32",
+     .max = 1000000, .doc = "Idle connections kept per worker."},
+    {.name = "keepalive_timeout", .type = WEIR_T_DURATION,
+     AT(struct upstream_conf, keepalive_timeout_ms), .dflt = "60s", .max = DAY,
+     .doc = "How long an idle connection is kept."},
+    {.name = "retry", GROUP(retry_table), .doc = "Asking another peer."},
+    LATER("key"),
+    LATER("resolve"),
+    LATER("queue"),
+    LATER("sticky"),
+    LATER("eject"),
+    LATER("health"),
+};
+
+static const weir_opt top_names[] = {
+    APART("server", "The process as a whole."),
+    APART("upstream", "Named groups of backends."),
+    APART("client", "Limits for clients, for all sites."),
+    APART("sites", "The sites."),
+};
+
+static const weir_opt site_names[] = {
+    {.name = "names", .type = WEIR_T_LIST | WEIR_T_STR, AT(struct site_settings, names),
+     .doc = "Host names: \"example.com\", \"*.example.com\", \"example.*\"."},
+    {.name = "default", .type = WEIR_T_BOOL, AT(struct site_settings, is_default),
+     .doc = "Answers hosts that no other site on the listener has."},
+    APART("listen", "Addresses: \"http://*:80\"."),
+    {.name = "error_log", .type = WEIR_T_GROUP, .flags = SCHEMA_APART, .sub = log_table,
+     .sub_n = WEIR_COUNT(log_table), .doc = "An error log of its own."},
+    {.name = "client", .type = WEIR_T_GROUP, .flags = SCHEMA_APART, .sub = client_table,
+     .sub_n = WEIR_COUNT(client_table), .doc = "Limits for clients."},
+    APART("order", "The order of modules in a phase."),
+    APART("routes", "The routes."),
+    LATER("on_error"),
+    LATER("tests"),
+};
+
+static const weir_opt route_names[] = {
+    {.name = "path", .type = WEIR_T_STR, AT(struct route_settings, path),
+     .doc = "A prefix, on segment boundaries."},
+    {.name = "exact", .type = WEIR_T_STR, AT(struct route_settings, exact), .doc = "A path."},
+    {.name = "regex", .type = WEIR_T_STR, AT(struct route_settings, regex),
+     .doc = "A regular expression for paths."},
+    {.name = "final", .type = WEIR_T_BOOL, AT(struct route_settings, final),
+     .doc = "As the longest prefix it wins before any regex."},
+    {.name = "methods", .type = WEIR_T_LIST | WEIR_T_STR, AT(struct route_settings, methods),
+     .doc = "The methods it takes; without it, any. GET takes HEAD, too."},
+    {.name = "name", .type = WEIR_T_STR, AT(struct route_settings, name),
+     .doc = "What logs call it."},
+    {.name = "client", .type = WEIR_T_GROUP, .flags = SCHEMA_APART, .sub = client_table,
+     .sub_n = WEIR_COUNT(client_table), .doc = "Limits for clients."},
+    LATER("match"),
+    LATER("satisfy"),
+    LATER("internal"),
+};
+
+struct rows host_rows(uint32_t kind)
+{
+    return kind == WEIR_S_TOP ? ROWS(top_names) : kind == WEIR_S_SITE ? ROWS(site_names)
+                                                                      : ROWS(route_names);
+}
+
+struct rows server_rows(void)
+{
+    return ROWS(server_table);
+}
+
+struct rows log_rows(void)
+{
+    return ROWS(log_table);
+}
+
+struct rows client_rows(void)
+{
+    return ROWS(client_table);
+}
+
+struct rows upstream_rows(void)
+{
+    return ROWS(upstream_table);
+}

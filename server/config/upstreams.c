@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config/upstreams.c - the group `upstream`. See build.h. */
+#include <errno.h>
+
+#include "base/addr.h"
+#include "base/str.h"
+#include "config/build.h"
+#include "config/host_schema.h"
+
+static void error_at(struct config *config, const struct node *node, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void error_at(struct config *config, const struct node *node, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    diag_vadd(&config->diag, DIAG_ERROR, node->at.file, node->at.line, fmt, args);
+    va_end(args);
+}
+
+/* ---- peers ---- */
+
+static void check_address(struct config *config, const char *upstream, const struct peer_conf *peer,
+                          const struct node *at)
+{
+    struct addr addr;
+    weir_str text = peer->address;
+
+    if (str_starts_with(text, STR("http://")) || str_starts_with(text, STR("https://"))) {
+        error_at(config, at, "upstream.%s: \"%s\": a server is \"host:port\", without %.*s://",
+                 upstream, text.p, text.p[4] == 's' ? 5 : 4, text.p);
+    } else if (addr_parse(text, 80, &addr) == -EINVAL) {
+        error_at(config, at,
+                 "upstream.%s: \"%s\" is no address: expected \"host:port\", \"[v6]:port\" or "
+                 "\"unix:/path\"", upstream, text.p);
+    }
+}
+
+static void read_peers(struct config *config, struct upstream_conf *up, const struct node *servers)
+{
+    struct rows rows = upstream_rows();
+    const weir_opt *row = schema_row(rows, STR("servers"), WEIR_S_TOP);
+    struct rows sub = row_sub(rows, row);
+    bool is_list = servers->type == NODE_LIST;
+    const struct node *item = is_list ? servers->first : servers;
+
+    up->peers = arena_zalloc(&config->arena, (is_list ? servers->n : 1) * sizeof(*up->peers) + 1);
+    for (; item; item = is_list ? item->next : NULL) {
+        struct peer_conf *peer = &up->peers[up->peer_n];
+        weir_str what = arena_printf(&config->arena, "upstream.%s.servers", up->name.p);
+        const struct node *group =
+            item->type == NODE_STR || item->type == NODE_GROUP
+                ? schema_item(&config->arena, sub, row, item)
+                : NULL;
+
+        if (!group) {
+            weir_str text = node_text(&config->arena, item, 40);
+
+            error_at(config, item, "%s: %s: expected \"host:port\" or { address = \"host:port\"; }",
+                     what.p, text.p);
+            continue;
+        }
+        peer->source = item->at;
+        if (schema_fill(config, what.p, sub, WEIR_S_TOP, true, group, peer)) {
+            check_address(config, up->name.p, peer, item);
+        }
+        up->peer_n++;
+    }
+    if (servers->type == NODE_LIST && servers->n == 0) {
+        error_at(config, servers, "upstream.%s.servers is empty: expected at least one address",
+                 up->name.p);
+    }
+}
+
+/* ---- balancers ---- */
+
+static const weir_balancer_ops *find_balancer(const struct module *module, weir_str name)
+{
+    for (const weir_balancer_ops *const *b = module->desc->balancers; b && *b; b++) {
+        if (str_eq(name, str_from((*b)->name))) {
+            return *b;
+        }
+    }
+    return NULL;
+}
+
+/* What "balancer:NAME" installed modules offer, as a list for a message; *near the nearest. */
+static weir_str offered_balancers(struct config *config, weir_str name, weir_str *near)
+{
+    weir_str words[64], list = STR("");
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < config->registry.info_n; i++) {
+        weir_str rest = config->registry.infos[i].provides;
+
+        while (rest.p) {
+            weir_str word = str_cut(&rest, ' ');
+
+            if (n < 64 && str_starts_with(word, STR("balancer:"))) {
+                words[n] = (weir_str){word.p + 9, word.n - 9};
+                list = arena_printf(&config->arena, "%s%s%.*s", list.p, n ? ", " : "",
+                                    (int)words[n].n, words[n].p);
+                n++;
+            }
+        }
+    }
+    *near = diag_nearest(name, words, n);
+    return list;
+}
+
+static void unknown_balancer(struct config *config, const struct upstream_conf *up,
+                             const struct node *node)
+{
+    weir_str near, list = offered_balancers(config, up->balance, &near);
+
+    if (near.n) {
+        error_at(config, node, "upstream.%s.balance = \"%s\": there is no such balancer: did you "
+                 "mean \"%.*s\"?", up->name.p, up->balance.p, (int)near.n, near.p);
+    } else if (list.n) {
+        error_at(config, node, "upstream.%s.balance = \"%s\": no installed module provides it; "
+                 "there are %s", up->name.p, up->balance.p, list.p);
+    } else {
+        error_at(config, node, "upstream.%s.balance = \"%s\": no installed module provides it: "
+                 "install the module balance (searched in %s)", up->name.p, up->balance.p,
+                 config->tree->searched.p);
+    }
+}
+
+static void read_balancer(struct config *config, struct upstream_conf *up, const struct node *group)
+{
+    const struct node *node = node_get(group, STR("balance"));
+    weir_str capability = arena_printf(&config->arena, "balancer:%s", up->balance.p);
+    struct module_info *info = registry_find_provider(&config->registry, capability);
+    struct module *module;
+    char error[512];
+
+    if (!info) {
+        /* Without the module balance the host asks one peer after the other, which is what the
+         * default promises. */
+        if (!str_eq(up->balance, STR("round_robin"))) {
+            unknown_balancer(config, up, node ? node : group);
+        }
+        return;
+    }
+    module = registry_load(&config->registry, info, error, sizeof(error));
+    if (!module) {
+        error_at(config, node ? node : group, "upstream.%s.balance: %s", up->name.p, error);
+        return;
+    }
+    up->balancer = find_balancer(module, up->balance);
+    if (!up->balancer) {
+        error_at(config, node ? node : group, "the module \"%s\" does not provide the balancer "
+                 "\"%s\" that it promises", module->desc->name, up->balance.p);
+    }
+}
+
+/* ---- groups ---- */
+
+static void read_upstream(struct config *config, struct upstream_conf *up, const struct node *group)
+{
+    weir_str what = arena_printf(&config->arena, "upstream.%s", group->name.p);
+    const struct node *servers = node_get(group, STR("servers"));
+
+    up->name = group->name;
+    up->source = group->at;
+    schema_check_keys(config, what.p, upstream_rows(), WEIR_S_TOP, group);
+    bool ok = schema_fill(config, what.p, upstream_rows(), WEIR_S_TOP, true, group, up);
+    if (servers) {
+        read_peers(config, up, servers);
+    } else {
+        error_at(config, group, "%s has no servers: add servers = [ \"127.0.0.1:3000\" ];", what.p);
+    }
+    if (ok) {
+        read_balancer(config, up, group);
+    }
+}
+
+void build_upstreams(struct config *config)
+{
+    const struct node *top = node_get(config->tree->root, STR("upstream"));
+
+    if (!top) {
+        return;
+    }
+    if (top->type != NODE_GROUP) {
+        error_at(config, top, "upstream: expected a group of named groups: upstream = { NAME = { "
+                 "servers = [ ... ]; }; };");
+        return;
+    }
+    config->upstreams = arena_zalloc(&config->arena, (top->n + 1) * sizeof(*config->upstreams));
+    for (const struct node *group = top->first; group; group = group->next) {
+        if (group->type != NODE_GROUP) {
+            weir_str text = node_text(&config->arena, group, 40);
+
+            error_at(config, group, "upstream.%s = %s: expected a group { servers = [ ... ]; }",
+                     group->name.p, text.p);
+            continue;
+        }
+        struct upstream_conf *up = arena_zalloc(&config->arena, sizeof(*up));
+        config->upstreams[config->upstream_n++] = up;
+        read_upstream(config, up, group);
+    }
+}

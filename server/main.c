@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - the command line, nothing else. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <libconfig.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "http/server.h"
+#include "process/control.h"
+#include "process/explain.h"
+#include "process/loader.h"
+#include "process/master.h"
+#include "process/modules.h"
+#include "process/pidfile.h"
+
+enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+#define HEADERS_MAX 32
+
+struct options {
+    const char *config;
+    const char *signal;      /* -s */
+    bool test, print, version, versions, daemon, help, json;
+    const char *method;      /* -X */
+    const char *headers[HEADERS_MAX + 1]; /* -H */
+    unsigned header_n;
+    const char *words[3];    /* command and its arguments */
+    unsigned word_n;
+};
+
+static const char usage_text[] =
+    "usage: weir [-c PATH] [--daemon]            run; PATH is a folder of *.conf files, or a file\n"
+    "       weir -t                              test the configuration\n"
+    "       weir -T                              print it with defaults filled in\n"
+    "       weir -s reload|quit|stop|reopen      tell the running weir\n"
+    "       weir explain [-X METHOD] [-H 'Name: value'] URL\n"
+    "                                            what would happen to this request, and why\n"
+    "       weir status                          which generation serves, since when\n"
+    "       weir modules [NAME]                  installed modules, or a module's options\n"
+    "       weir -v | -V                         version; with ABI, build and libraries\n";
+
+static int usage_error(const char *what, const char *word)
+{
+    fprintf(stderr, "weir: %s \"%s\"\n%s", what, word, usage_text);
+    return EXIT_USAGE;
+}
+
+/* ---- commands ---- */
+
+static int show_version(bool all)
+{
+    printf("weir %s\n", WEIR_VERSION);
+    if (all) {
+        printf("module ABI %d.%d\nmodules    %s\nconfig     %s\nlibevent   %s\nlibconfig  %d.%d.%d\n"
+               "compiler   %s\n", WEIR_ABI_MAJOR, WEIR_ABI_MINOR, WEIR_MODULESDIR,
+               WEIR_SYSCONFDIR "/weir/conf.d", event_get_version(), LIBCONFIG_VER_MAJOR,
+               LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION, __VERSION__);
+    }
+    return EXIT_FINE;
+}
+
+static bool load(struct config *config, const struct options *o)
+{
+    return config_load(config, o->config, host_tables());
+}
+
+static int test(const struct options *o)
+{
+    static struct config config;
+    bool fine = load(&config, o);
+
+    diag_print(&config.diag, stderr);
+    if (fine) {
+        fprintf(stderr, "configuration OK: %u sites, %u listeners, %u modules\n", config.site_n,
+                config.listener_n, config.registry.module_n);
+    }
+    return fine ? EXIT_FINE : EXIT_FAILED;
+}
+
+static int print(const struct options *o)
+{
+    static struct config config;
+
+    if (!load(&config, o)) {
+        diag_print(&config.diag, stderr);
+        return EXIT_FAILED;
+    }
+    config_print(&config, stdout);
+    return EXIT_FINE;
+}
+
+static int explain(const struct options *o)
+{
+    static struct config config;
+
+    if (o->word_n != 2) {
+        return usage_error("explain wants a URL, and nothing else, after", o->words[0]);
+    }
+    if (!load(&config, o) || !config_commit(&config)) {
+        diag_print(&config.diag, stderr);
+        return EXIT_FAILED;
+    }
+    return explain_main(&config, o->method ? o->method : "GET", o->headers, o->words[1]);
+}
+
+static int modules(const struct options *o)
+{
+    static struct config config;
+
+    load(&config, o); /* mistakes in it do not hide what is installed */
+    return modules_main(&config, o->word_n > 1 ? o->words[1] : NULL);
+}
+
+/* Without a control socket a signal has to do. */
+static int tell_by_signal(const struct config *config, const char *command)
+{
+    static const struct {
+        const char *command;
+        int signo;
+    } signals[] = {{"reload", SIGHUP}, {"quit", SIGQUIT}, {"stop", SIGTERM}, {"reopen", SIGUSR1}};
+    pid_t pid = config->server.pid_file.n ? pidfile_read(config->server.pid_file.p) : -1;
+
+    for (size_t i = 0; pid > 0 && i < sizeof(signals) / sizeof(signals[0]); i++) {
+        if (strcmp(signals[i].command, command) == 0 && kill(pid, signals[i].signo) == 0) {
+            fprintf(stderr, "weir: signal sent to %d; the log says what came of it\n", (int)pid);
+            return EXIT_FINE;
+        }
+    }
+    fprintf(stderr, "weir: no weir answers at %s, nor is one named in %s: is it running, and was "
+            "it started with this -c?\n", config->server.control.n ? config->server.control.p : "-",
+            config->server.pid_file.n ? config->server.pid_file.p : "-");
+    return EXIT_FAILED;
+}
+
+static int tell(const struct options *o, const char *command)
+{
+    static struct config config;
+
+    load(&config, o); /* a broken one still says where the socket is; the loader says the rest */
+    if (config.server.control.n) {
+        int rc = control_ask(config.server.control.p, command);
+
+        if (rc >= 0) {
+            return rc;
+        }
+    }
+    return tell_by_signal(&config, command);
+}
+
+static int run_daemon(const struct options *o)
+{
+    int ready[2];
+    char status = EXIT_FAILED;
+
+    if (pipe2(ready, O_CLOEXEC) != 0) {
+        perror("weir: pipe");
+        return EXIT_FAILED;
+    }
+    pid_t pid = fork();
+    if (pid < 0) {
+        perror("weir: fork");
+        return EXIT_FAILED;
+    }
+    if (pid > 0) {
+        close(ready[1]);
+        return read(ready[0], &status, 1) == 1 ? status : EXIT_FAILED;
+    }
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    setsid();
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    close(ready[0]);
+    return master_main(o->config, ready[1]);
+}
+
+/* ---- words ---- */
+
+static const char *const later[] = {"why", "diff", "peers", "cache", "test", "import",
+                                    "enable", "disable"};
+
+static const struct {
+    const char *name;
+    int (*fn)(const struct options *o);
+} commands[] = {{"explain", explain}, {"modules", modules}};
+
+static int run_command(const struct options *o)
+{
+    const char *word = o->words[0];
+
+    if (strcmp(word, "status") == 0) {
+        return tell(o, "status");
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(word, commands[i].name) == 0) {
+            return commands[i].fn(o);
+        }
+    }
+    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+        if (strcmp(word, later[i]) == 0) {
+            fprintf(stderr, "weir: \"%s\" is not available in this version\n", word);
+            return EXIT_USAGE;
+        }
+    }
+    return usage_error("unknown command", word);
+}
+
+static int run_signal(const struct options *o)
+{
+    static const char *const known[] = {"reload", "quit", "stop", "reopen"};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(o->signal, known[i]) == 0) {
+            return tell(o, o->signal);
+        }
+    }
+    return usage_error("-s does not know", o->signal);
+}
+
+/* An option with a value. False: it is missing. */
+static bool take_value(struct options *o, char option, const char *value)
+{
+    if (!value) {
+        return false;
+    }
+    switch (option) {
+    case 'c':
+        o->config = value;
+        return true;
+    case 's':
+        o->signal = value;
+        return true;
+    case 'X':
+        o->method = value;
+        return true;
+    default:
+        if (o->header_n < HEADERS_MAX) {
+            o->headers[o->header_n++] = value;
+        }
+        return true;
+    }
+}
+
+static int parse(struct options *o, char **argv)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } flags[] = {{"-t", offsetof(struct options, test)},
+                 {"-T", offsetof(struct options, print)},
+                 {"-v", offsetof(struct options, version)},
+                 {"-V", offsetof(struct options, versions)},
+                 {"-h", offsetof(struct options, help)},
+                 {"--help", offsetof(struct options, help)},
+                 {"--json", offsetof(struct options, json)},
+                 {"--daemon", offsetof(struct options, daemon)}};
+
+    for (char **at = argv + 1; *at; at++) {
+        const char *arg = *at;
+        bool known = false;
+
+        if (arg[0] != '-') {
+            if (o->word_n == sizeof(o->words) / sizeof(o->words[0])) {
+                return usage_error("too many words:", arg);
+            }
+            o->words[o->word_n++] = arg;
+            continue;
+        }
+        for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+            if (strcmp(arg, flags[i].name) == 0) {
+                *(bool *)((char *)o + flags[i].offset) = known = true;
+            }
+        }
+        if (!known && strlen(arg) == 2 && strchr("csXH", arg[1])) {
+            if (!take_value(o, arg[1], at[1])) {
+                return usage_error("a value is missing after", arg);
+            }
+            at++;
+            known = true;
+        }
+        if (!known) {
+            return usage_error("unknown option", arg);
+        }
+    }
+    return EXIT_FINE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.config = WEIR_SYSCONFDIR "/weir/conf.d"};
+
+    clock_update();
+    if (argc == 4 && strcmp(argv[1], LOADER_ARGUMENT) == 0) {
+        return loader_main(argv[3], (int)strtol(argv[2], NULL, 10));
+    }
+    int rc = parse(&o, argv);
+    if (rc != EXIT_FINE) {
+        return rc;
+    }
+    if (o.help) {
+        fputs(usage_text, stdout);
+        return EXIT_FINE;
+    }
+    if (o.version || o.versions) {
+        return show_version(o.versions);
+    }
+    if (o.test) {
+        return test(&o);
+    }
+    if (o.print) {
+        return print(&o);
+    }
+    if (o.signal) {
+        return run_signal(&o);
+    }
+    if (o.word_n) {
+        return run_command(&o);
+    }
+    return o.daemon ? run_daemon(&o) : master_main(o.config, -1);
+}

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/loader.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "http/server.h"
+#include "process/ipc.h"
+#include "process/privilege.h"
+#include "process/sockets.h"
+#include "process/worker.h"
+#include "upstream/spill.h"
+
+#define QUICK_DEATH_MS 1000
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS 5000
+
+struct worker {
+    pid_t pid;          /* 0: not running */
+    int sock;
+    bool ready;
+    uint64_t started_ms;
+    uint64_t backoff_ms;
+    uint64_t start_at_ms; /* when to start it again; 0: not waiting */
+};
+
+struct loader {
+    struct config config;
+    int master;
+    struct sockets sockets;
+    struct worker *workers;
+    uint32_t worker_n;
+    bool announced;     /* the master knows that all workers accept */
+    bool ending;        /* drain or stop */
+    uint64_t kill_at_ms; /* 0: never */
+};
+
+/* Says why the generation cannot start, to the terminal and to the master. */
+__attribute__((format(printf, 2, 3))) static bool refuse(struct loader *l, const char *fmt, ...)
+{
+    char text[IPC_TEXT];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    ipc_send(l->master, IPC_FAILED, 0, text, -1);
+    return false;
+}
+
+static bool refuse_config(struct loader *l)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+
+    if (!out) {
+        return refuse(l, "the configuration has errors");
+    }
+    diag_print(&l->config.diag, out);
+    fclose(out);
+    refuse(l, "%s", text);
+    free(text);
+    return false;
+}
+
+/* ---- sockets ---- */
+
+static bool receive_sockets(struct loader *l)
+{
+    struct ipc_message message;
+    int fd;
+
+    for (;;) {
+        int rc = ipc_recv(l->master, &message, &fd);
+
+        if (rc != 0) {
+            return false;
+        }
+        if (message.type == IPC_SOCKETS_END) {
+            return true;
+        }
+        if (message.type == IPC_SOCKET && fd >= 0) {
+            sockets_put(&l->sockets, message.text, message.index, fd, 0);
+        }
+    }
+}
+
+static bool refuse_socket(struct loader *l, const struct listener *listener, int error)
+{
+    const char *hint = "";
+
+    if (error == EADDRINUSE) {
+        hint = ": another process listens there: stop it, or choose another port";
+    } else if (error == EACCES && addr_port(&listener->addr) < 1024) {
+        hint = ": ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE";
+    } else if (error == EADDRNOTAVAIL) {
+        hint = ": this machine does not have that address";
+    }
+    return refuse(l, "%s:%u: error: cannot listen on %.*s: %s%s\n",
+                  listener->source.file ? listener->source.file : "-", listener->source.line,
+                  (int)listener->text.n, listener->text.p, strerror(error), hint);
+}
+
+/* SO_REUSEPORT lets several of one user's sockets share a port; that another weir (or anything
+ * else of this user's) listens there already must still be an error. */
+static int probe(const struct addr *addr)
+{
+    int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1, rc = 0;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (addr->sa.sa_family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    }
+    if (bind(fd, &addr->sa, addr->len) != 0) {
+        rc = -errno;
+    }
+    close(fd);
+    return rc;
+}
+
+static bool open_sockets(struct loader *l)
+{
+    char address[ADDR_TEXT];
+
+    for (uint32_t i = 0; i < l->config.listener_n; i++) {
+        const struct listener *listener = l->config.listeners[i];
+        bool is_unix = listener->addr.sa.sa_family == AF_UNIX;
+
+        addr_format(&listener->addr, address);
+        if (!is_unix && sockets_get(&l->sockets, address, 0) < 0) {
+            int rc = probe(&listener->addr);
+
+            if (rc < 0) {
+                return refuse_socket(l, listener, -rc);
+            }
+        }
+        for (uint32_t w = 0; w < (is_unix ? 1 : l->worker_n); w++) {
+            int fd = sockets_get(&l->sockets, address, w);
+            bool is_new = fd < 0;
+
+            if (is_new && (fd = socket_listen(&listener->addr)) < 0) {
+                return refuse_socket(l, listener, -fd);
+            }
+            if (is_new) {
+                sockets_put(&l->sockets, address, w, fd, 0);
+            }
+            ipc_send(l->master, IPC_SOCKET, w, address, is_new ? fd : -1);
+        }
+    }
+    return true;
+}
+
+/* ---- workers ---- */
+
+static void start_worker(struct loader *l, uint32_t index)
+{
+    struct worker *worker = &l->workers[index];
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        log_error("socketpair: %s", strerror(errno));
+        worker->start_at_ms = clock_now.ms + BACKOFF_MAX_MS;
+        return;
+    }
+    pid_t pid = fork();
+    if (pid < 0) {
+        log_error("fork: %s", strerror(errno));
+        close(pair[0]);
+        close(pair[1]);
+        worker->start_at_ms = clock_now.ms + BACKOFF_MAX_MS;
+        return;
+    }
+    if (pid == 0) {
+        int *fds = mem_zalloc((l->config.listener_n + 1) * sizeof(*fds));
+        char address[ADDR_TEXT];
+
+        for (uint32_t i = 0; i < l->config.listener_n; i++) {
+            const struct listener *listener = l->config.listeners[i];
+
+            addr_format(&listener->addr, address);
+            fds[i] = sockets_get(&l->sockets, address,
+                                 listener->addr.sa.sa_family == AF_UNIX ? 0 : index);
+        }
+        close(pair[0]);
+        close(l->master);
+        worker_main(&l->config, fds, pair[1]);
+    }
+    close(pair[1]);
+    *worker = (struct worker){.pid = pid,
+                              .sock = pair[0],
+                              .started_ms = clock_now.ms,
+                              .backoff_ms = worker->backoff_ms};
+}
+
+static void log_death(pid_t pid, int status)
+{
+    if (WIFSIGNALED(status)) {
+        log_error("worker %d died of signal %d (%s)", (int)pid, WTERMSIG(status),
+                  strsignal(WTERMSIG(status)));
+    } else {
+        log_error("worker %d ended with status %d", (int)pid, WEXITSTATUS(status));
+    }
+}
+
+static void worker_died(struct loader *l, struct worker *worker, int status)
+{
+    pid_t pid = worker->pid;
+
+    close(worker->sock);
+    worker->sock = -1;
+    worker->pid = 0;
+    if (l->ending) {
+        return;
+    }
+    log_death(pid, status);
+    if (clock_now.ms - worker->started_ms >= QUICK_DEATH_MS) {
+        worker->backoff_ms = 0;
+    } else {
+        worker->backoff_ms = worker->backoff_ms ? worker->backoff_ms * 2 : BACKOFF_FIRST_MS;
+        if (worker->backoff_ms > BACKOFF_MAX_MS) {
+            worker->backoff_ms = BACKOFF_MAX_MS;
+        }
+    }
+    worker->start_at_ms = clock_now.ms + worker->backoff_ms;
+}
+
+static void reap(struct loader *l)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (uint32_t i = 0; i < l->worker_n; i++) {
+            if (l->workers[i].pid == pid) {
+                worker_died(l, &l->workers[i], status);
+            }
+        }
+    }
+}
+
+static unsigned running(const struct loader *l)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < l->worker_n; i++) {
+        n += l->workers[i].pid != 0;
+    }
+    return n;
+}
+
+static void tell_workers(const struct loader *l, enum ipc_type type)
+{
+    for (uint32_t i = 0; i < l->worker_n; i++) {
+        if (l->workers[i].pid) {
+            ipc_send(l->workers[i].sock, type, 0, NULL, -1);
+        }
+    }
+}
+
+static void kill_workers(const struct loader *l, int signo)
+{
+    for (uint32_t i = 0; i < l->worker_n; i++) {
+        if (l->workers[i].pid) {
+            kill(l->workers[i].pid, signo);
+        }
+    }
+}
+
+/* ---- the loop ---- */
+
+static void begin_end(struct loader *l, enum ipc_type type)
+{
+    uint64_t grace_ms = type == IPC_DRAIN ? l->config.server.drain_timeout_ms : 2000;
+
+    l->ending = true;
+    l->kill_at_ms = clock_now.ms + (grace_ms ? grace_ms : 1);
+    tell_workers(l, type);
+}
+
+static void reopen(struct loader *l)
+{
+    struct privilege privilege;
+    char error[256];
+
+    /* Files are made here, as root, and given to the workers, who could not make them. */
+    log_reopen_all();
+    for (uint32_t i = 0; i < l->config.registry.module_n; i++) {
+        const weir_module *desc = l->config.registry.modules[i]->desc;
+
+        if (desc->reopen) {
+            desc->reopen();
+        }
+    }
+    if (privilege_find(&l->config.server, &privilege, error, sizeof(error)) && privilege.drops) {
+        log_chown_all(privilege.uid, privilege.gid);
+    }
+    tell_workers(l, IPC_REOPEN);
+}
+
+static void on_master(struct loader *l)
+{
+    struct ipc_message message;
+    int fd;
+
+    if (ipc_recv(l->master, &message, &fd) != 0) {
+        close(l->master);
+        l->master = -1;
+        begin_end(l, IPC_STOP);
+        return;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (message.type == IPC_DRAIN || message.type == IPC_STOP) {
+        begin_end(l, (enum ipc_type)message.type);
+    } else if (message.type == IPC_REOPEN) {
+        reopen(l);
+    }
+}
+
+static void on_worker(struct loader *l, struct worker *worker)
+{
+    struct ipc_message message;
+    int fd;
+
+    if (ipc_recv(worker->sock, &message, &fd) != 0) {
+        return; /* waitpid() will tell */
+    }
+    worker->ready = worker->ready || message.type == IPC_READY;
+    for (uint32_t i = 0; i < l->worker_n; i++) {
+        if (!l->workers[i].ready) {
+            return;
+        }
+    }
+    if (!l->announced) {
+        l->announced = true;
+        ipc_send(l->master, IPC_READY, l->worker_n, NULL, -1);
+    }
+}
+
+static int wait_ms(const struct loader *l)
+{
+    uint64_t due = l->kill_at_ms;
+
+    for (uint32_t i = 0; i < l->worker_n && !l->ending; i++) {
+        uint64_t at = l->workers[i].start_at_ms;
+
+        if (l->workers[i].pid == 0 && at && (due == 0 || at < due)) {
+            due = at;
+        }
+    }
+    if (due == 0) {
+        return -1;
+    }
+    return due <= clock_now.ms ? 0 : (int)(due - clock_now.ms) + 1;
+}
+
+static void do_what_is_due(struct loader *l)
+{
+    if (l->kill_at_ms && l->kill_at_ms <= clock_now.ms) {
+        log_warn("%u workers did not end in time and are killed", running(l));
+        kill_workers(l, SIGKILL);
+        l->kill_at_ms = clock_now.ms + 1000;
+    }
+    for (uint32_t i = 0; i < l->worker_n && !l->ending; i++) {
+        struct worker *worker = &l->workers[i];
+
+        if (worker->pid == 0 && worker->start_at_ms && worker->start_at_ms <= clock_now.ms) {
+            start_worker(l, i);
+        }
+    }
+}
+
+static void supervise(struct loader *l, int signals)
+{
+    struct pollfd *polls = mem_zalloc((l->worker_n + 2) * sizeof(*polls));
+
+    while (!l->ending || running(l) > 0) {
+        polls[0] = (struct pollfd){.fd = signals, .events = POLLIN};
+        polls[1] = (struct pollfd){.fd = l->master, .events = POLLIN};
+        for (uint32_t i = 0; i < l->worker_n; i++) {
+            polls[i + 2] = (struct pollfd){
+                .fd = l->workers[i].pid ? l->workers[i].sock : -1, .events = POLLIN};
+        }
+        clock_update();
+        poll(polls, l->worker_n + 2, wait_ms(l));
+        clock_update();
+        if (polls[0].revents) {
+            struct signalfd_siginfo info;
+            ssize_t n = read(signals, &info, sizeof(info));
+
+            (void)n;
+        }
+        for (uint32_t i = 0; i < l->worker_n; i++) {
+            if (polls[i + 2].revents & POLLIN && l->workers[i].pid) {
+                on_worker(l, &l->workers[i]);
+            }
+        }
+        reap(l);
+        if (polls[1].revents) {
+            on_master(l);
+        }
+        do_what_is_due(l);
+    }
+    free(polls);
+}
+
+static int block_signals(void)
+{
+    sigset_t set;
+
+    /* Those of the terminal go to the master; here only children matter. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void open_default_log(struct loader *l)
+{
+    const struct server_conf *server = &l->config.server;
+    struct log *log =
+        log_open(server->error_log_path.n ? server->error_log_path.p : NULL,
+                 (weir_log_level)server->error_log_level);
+
+    if (!log) {
+        log_error("error_log %s: %s: lines go to standard error", server->error_log_path.p,
+                  strerror(errno));
+        return;
+    }
+    log_default = log;
+}
+
+static void make_temp_folder(const struct loader *l, const struct privilege *privilege)
+{
+    const char *path = l->config.server.temp_path.n ? l->config.server.temp_path.p : NULL;
+
+    if (!path) {
+        return;
+    }
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        log_warn("server.temp_path %s: %s", path, strerror(errno));
+    } else if (privilege->drops && chown(path, privilege->uid, privilege->gid) != 0) {
+        log_warn("server.temp_path %s cannot be given to the worker user: %s", path,
+                 strerror(errno));
+    }
+    spill_set_folder(path);
+}
+
+static bool prepare(struct loader *l, const char *config_path)
+{
+    struct privilege privilege;
+    char text[512];
+
+    if (!config_load(&l->config, config_path, host_tables())) {
+        return refuse_config(l);
+    }
+    if (!privilege_find(&l->config.server, &privilege, text, sizeof(text))) {
+        return refuse(l, "%s\n", text);
+    }
+    l->worker_n = (uint32_t)l->config.server.workers;
+    l->workers = mem_zalloc(l->worker_n * sizeof(*l->workers));
+    if (!open_sockets(l)) {
+        return false;
+    }
+    open_default_log(l);
+    make_temp_folder(l, &privilege);
+    if (!config_commit(&l->config)) {
+        return refuse_config(l);
+    }
+    if (privilege.drops) {
+        log_chown_all(privilege.uid, privilege.gid);
+    }
+    snprintf(text, sizeof(text), "%s\n%s", l->config.server.pid_file.p ? l->config.server.pid_file.p : "",
+             l->config.server.control.p ? l->config.server.control.p : "");
+    ipc_send(l->master, IPC_PATHS, 0, text, -1);
+    return true;
+}
+
+int loader_main(const char *config_path, int sock)
+{
+    struct loader l = {.master = sock};
+    int signals = block_signals();
+
+    clock_update();
+    if (!receive_sockets(&l) || !prepare(&l, config_path)) {
+        return 1;
+    }
+    if (l.config.diag.warnings) {
+        diag_print(&l.config.diag, stderr);
+    }
+    for (uint32_t i = 0; i < l.worker_n; i++) {
+        start_worker(&l, i);
+    }
+    supervise(&l, signals);
+    if (l.master >= 0) {
+        ipc_send(l.master, IPC_GONE, 0, NULL, -1);
+    }
+    return 0;
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "process/control.h"
+#include "process/ipc.h"
+#include "process/loader.h"
+#include "process/notify.h"
+#include "process/pidfile.h"
+#include "process/sockets.h"
+
+#define RESTART_FIRST_MS 100
+#define RESTART_MAX_MS 5000
+
+/* A loader and its workers. */
+struct generation {
+    struct generation *next; /* older */
+    unsigned number;
+    pid_t pid;
+    int sock;
+    bool ready, refused;
+    time_t since;
+    uint32_t workers;
+};
+
+struct master {
+    const char *config_path;
+    char self[4096];         /* the binary: a new one on disk is what the next loader runs */
+    struct sockets sockets;
+    struct generation *newest;
+    struct generation *serving; /* NULL: none yet, or it died */
+    unsigned counter;
+    struct control control;
+    char pid_path[1024];
+    int ready_fd;
+    bool ending;
+    uint64_t restart_at_ms;  /* 0: not waiting to start a generation */
+    uint64_t restart_ms;
+    int status;
+};
+
+/* ---- generations ---- */
+
+static void send_sockets(const struct master *m, const struct generation *g)
+{
+    for (uint32_t i = 0; i < m->sockets.n; i++) {
+        const struct held_socket *held = &m->sockets.list[i];
+
+        ipc_send(g->sock, IPC_SOCKET, held->index, held->address, held->fd);
+    }
+    ipc_send(g->sock, IPC_SOCKETS_END, 0, NULL, -1);
+}
+
+static _Noreturn void exec_loader(const struct master *m, int sock)
+{
+    char fd[16];
+    sigset_t none;
+
+    fcntl(sock, F_SETFD, 0);
+    snprintf(fd, sizeof(fd), "%d", sock);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execl(m->self, "weir", LOADER_ARGUMENT, fd, m->config_path, (char *)NULL);
+    log_error("%s cannot be executed: %s", m->self, strerror(errno));
+    _exit(127);
+}
+
+static struct generation *start_generation(struct master *m)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        log_error("socketpair: %s", strerror(errno));
+        return NULL;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        exec_loader(m, pair[1]);
+    }
+    close(pair[1]);
+    if (pid < 0) {
+        log_error("fork: %s", strerror(errno));
+        close(pair[0]);
+        return NULL;
+    }
+    struct generation *g = mem_zalloc(sizeof(*g));
+    *g = (struct generation){
+        .next = m->newest, .number = ++m->counter, .pid = pid, .sock = pair[0]};
+    m->newest = g;
+    send_sockets(m, g);
+    return g;
+}
+
+static void tell_ready(struct master *m, char status)
+{
+    if (m->ready_fd >= 0) {
+        ssize_t n = write(m->ready_fd, &status, 1);
+
+        (void)n;
+        close(m->ready_fd);
+        m->ready_fd = -1;
+    }
+}
+
+static void become_serving(struct master *m, struct generation *g)
+{
+    struct generation *before = m->serving;
+
+    m->serving = g;
+    g->ready = true;
+    g->since = time(NULL);
+    m->restart_ms = 0;
+    if (before) {
+        ipc_send(before->sock, IPC_DRAIN, 0, NULL, -1);
+    }
+    notify_state("READY=1\nSTATUS=Serving\n");
+    tell_ready(m, 0);
+    control_answer(&m->control, "ok generation %u serves\n", g->number);
+}
+
+static void refuse_generation(struct master *m, struct generation *g, const char *why)
+{
+    g->refused = true;
+    fputs(why, stderr);
+    if (m->serving) {
+        log_error("the new configuration was refused; the old one goes on");
+    }
+    notify_state(m->serving ? "READY=1\nSTATUS=Serving; the last reload was refused\n"
+                            : "STATUS=The configuration was refused\n");
+    control_answer(&m->control, "error\n%s", why);
+    if (!m->serving) {
+        m->status = 1;
+        m->ending = true;
+    }
+}
+
+static void reload(struct master *m)
+{
+    if (m->newest && !m->newest->ready && !m->newest->refused) {
+        return; /* one is being loaded already; the control client waits for that */
+    }
+    notify_reloading();
+    if (!start_generation(m)) {
+        control_answer(&m->control, "error\nno process could be started\n");
+    }
+}
+
+static void stop(struct master *m, enum ipc_type type)
+{
+    notify_state("STOPPING=1\n");
+    m->ending = true;
+    m->restart_at_ms = 0;
+    for (struct generation *g = m->newest; g; g = g->next) {
+        ipc_send(g->sock, type, 0, NULL, -1);
+    }
+}
+
+static void reopen(struct master *m)
+{
+    for (struct generation *g = m->newest; g; g = g->next) {
+        ipc_send(g->sock, IPC_REOPEN, 0, NULL, -1);
+    }
+}
+
+static void take_paths(struct master *m, char *text)
+{
+    char *control = strchr(text, '\n');
+
+    if (!control) {
+        return;
+    }
+    *control++ = '\0';
+    if (strcmp(m->pid_path, text) != 0 && strlen(text) < sizeof(m->pid_path)) {
+        pidfile_remove(m->pid_path);
+        memcpy(m->pid_path, text, strlen(text) + 1);
+        pidfile_write(m->pid_path);
+    }
+    control_listen(&m->control, control);
+}
+
+static void on_loader(struct master *m, struct generation *g)
+{
+    struct ipc_message message;
+    int fd;
+
+    if (ipc_recv(g->sock, &message, &fd) != 0) {
+        return; /* waitpid() will tell */
+    }
+    switch (message.type) {
+    case IPC_SOCKET:
+        sockets_put(&m->sockets, message.text, message.index, fd, g->number);
+        return;
+    case IPC_PATHS:
+        take_paths(m, message.text);
+        break;
+    case IPC_READY:
+        g->workers = message.index;
+        become_serving(m, g);
+        break;
+    case IPC_FAILED:
+        refuse_generation(m, g, message.text);
+        break;
+    default:
+        break;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/* What the loader said last may still be unread. */
+static void drain_messages(struct master *m, struct generation *g)
+{
+    struct pollfd p = {.fd = g->sock, .events = POLLIN};
+
+    while (poll(&p, 1, 0) > 0 && p.revents & POLLIN) {
+        char byte;
+
+        if (recv(g->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+            return;
+        }
+        on_loader(m, g);
+    }
+}
+
+static void generation_died(struct master *m, struct generation *g, int status)
+{
+    struct generation **at = &m->newest;
+    bool was_serving = m->serving == g;
+    bool was_loading = !g->ready && !g->refused;
+
+    while (*at != g) {
+        at = &(*at)->next;
+    }
+    *at = g->next;
+    close(g->sock);
+    if (was_serving) {
+        m->serving = NULL;
+    }
+    if (was_loading && !m->ending) {
+        control_answer(&m->control, "error\nthe loader died while it was loading\n");
+    }
+    if ((was_serving || (was_loading && !m->serving)) && !m->ending) {
+        log_error("the loader %d died (%s %d); starting another one", (int)g->pid,
+                  WIFSIGNALED(status) ? "signal" : "status",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        m->restart_ms = m->restart_ms ? m->restart_ms * 2 : RESTART_FIRST_MS;
+        m->restart_ms = m->restart_ms < RESTART_MAX_MS ? m->restart_ms : RESTART_MAX_MS;
+        m->restart_at_ms = clock_now.ms + m->restart_ms;
+    }
+    free(g);
+    if (m->newest && m->newest == m->serving && !m->newest->next) {
+        sockets_drop_older(&m->sockets, m->newest->number);
+    }
+}
+
+static void reap(struct master *m)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct generation *g = m->newest;
+
+        while (g && g->pid != pid) {
+            g = g->next;
+        }
+        if (g) {
+            drain_messages(m, g);
+            generation_died(m, g, status);
+        }
+    }
+}
+
+/* ---- commands ---- */
+
+static void answer_status(struct master *m)
+{
+    char since[32] = "-";
+    const struct generation *g = m->serving;
+    unsigned draining = 0;
+    struct tm tm;
+
+    for (const struct generation *other = m->newest; other; other = other->next) {
+        draining += other != g && other->ready;
+    }
+    if (g && localtime_r(&g->since, &tm)) {
+        strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%S%z", &tm);
+    }
+    control_answer(&m->control,
+                   "ok\nmaster      %d\ngeneration  %u\nsince       %s\nloader      %d\n"
+                   "workers     %u\ndraining    %u\nconfig      %s\n",
+                   (int)getpid(), g ? g->number : 0, since, g ? (int)g->pid : 0,
+                   g ? g->workers : 0, draining, m->config_path);
+}
+
+static void on_command(struct master *m, const char *command)
+{
+    if (strcmp(command, "reload") == 0) {
+        reload(m);
+    } else if (strcmp(command, "status") == 0) {
+        answer_status(m);
+    } else if (strcmp(command, "reopen") == 0) {
+        reopen(m);
+        control_answer(&m->control, "ok\n");
+    } else if (strcmp(command, "stop") == 0 || strcmp(command, "quit") == 0) {
+        control_answer(&m->control, "ok\n");
+        stop(m, command[0] == 's' ? IPC_STOP : IPC_DRAIN);
+    } else {
+        control_answer(&m->control, "error\nunknown command\n");
+    }
+}
+
+static void on_signal(struct master *m, int signals)
+{
+    struct signalfd_siginfo info;
+
+    while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGHUP:
+            reload(m);
+            break;
+        case SIGTERM:
+        case SIGINT:
+            stop(m, IPC_STOP);
+            break;
+        case SIGQUIT:
+            stop(m, IPC_DRAIN);
+            break;
+        case SIGUSR1:
+            reopen(m);
+            break;
+        default:
+            break; /* SIGCHLD: reap() follows */
+        }
+    }
+}
+
+/* ---- the loop ---- */
+
+static int take_signals(void)
+{
+    static const int ours[] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGCHLD};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        sigaddset(&set, ours[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int wait_ms(const struct master *m)
+{
+    if (m->restart_at_ms == 0) {
+        return -1;
+    }
+    return m->restart_at_ms <= clock_now.ms ? 0 : (int)(m->restart_at_ms - clock_now.ms) + 1;
+}
+
+static void turn(struct master *m, int signals)
+{
+    struct pollfd polls[64] = {{.fd = signals, .events = POLLIN},
+                               {.fd = m->control.listen_fd, .events = POLLIN}};
+    struct generation *generations[64];
+    nfds_t n = 2;
+
+    for (struct generation *g = m->newest; g && n < 64; g = g->next) {
+        generations[n] = g;
+        polls[n++] = (struct pollfd){.fd = g->sock, .events = POLLIN};
+    }
+    clock_update();
+    poll(polls, n, wait_ms(m));
+    clock_update();
+    for (nfds_t i = 2; i < n; i++) {
+        if (polls[i].revents & POLLIN) {
+            on_loader(m, generations[i]);
+        }
+    }
+    if (polls[1].revents & POLLIN) {
+        char command[64];
+
+        if (control_accept(&m->control, command, sizeof(command))) {
+            on_command(m, command);
+        }
+    }
+    on_signal(m, signals);
+    reap(m);
+    if (m->restart_at_ms && m->restart_at_ms <= clock_now.ms) {
+        m->restart_at_ms = 0;
+        start_generation(m);
+    }
+}
+
+int master_main(const char *config_path, int ready_fd)
+{
+    static struct master m;
+    ssize_t n;
+
+    m = (struct master){.config_path = config_path, .ready_fd = ready_fd};
+    control_init(&m.control);
+    n = readlink("/proc/self/exe", m.self, sizeof(m.self) - 1);
+    if (n < 0) {
+        log_error("/proc/self/exe: %s: weir needs /proc", strerror(errno));
+        return 1;
+    }
+    int signals = take_signals();
+    clock_update();
+    if (!start_generation(&m)) {
+        return 1;
+    }
+    while (!(m.ending && !m.newest)) {
+        turn(&m, signals);
+    }
+    tell_ready(&m, (char)m.status);
+    control_close(&m.control);
+    pidfile_remove(m.pid_path);
+    return m.status;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process/notify.h - tells a service manager how things stand (sd_notify(3)). */
+#ifndef PROCESS_NOTIFY_H
+#define PROCESS_NOTIFY_H
+
+/* Sends `state` to $NOTIFY_SOCKET, if there is one. */
+void notify_state(const char *state);
+/* RELOADING=1 with the time that systemd wants beside it. */
+void notify_reloading(void);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "http/server.h"
+#include "net/loop.h"
+#include "process/ipc.h"
+#include "process/privilege.h"
+
+#define SPARE_FILES 256 /* logs, modules' files, pipes */
+
+static struct config *current;
+static int loader_sock;
+
+/* Each connection may need one more descriptor for its backend. */
+static void raise_file_limit(int64_t connections)
+{
+    rlim_t wanted = (rlim_t)connections * 2 + SPARE_FILES;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return;
+    }
+    struct rlimit higher = {.rlim_cur = wanted, .rlim_max = wanted};
+    if (wanted > limit.rlim_max && setrlimit(RLIMIT_NOFILE, &higher) == 0) {
+        return; /* only root may */
+    }
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        log_warn("the limit of open files cannot be raised: %s", strerror(errno));
+    }
+}
+
+static void finish(void)
+{
+    const struct registry *registry = &current->registry;
+
+    for (uint32_t i = 0; i < registry->module_n; i++) {
+        if (registry->modules[i]->desc->worker_stop) {
+            registry->modules[i]->desc->worker_stop();
+        }
+    }
+    loop_stop();
+}
+
+static void reopen(void)
+{
+    const struct registry *registry = &current->registry;
+
+    log_reopen_all();
+    for (uint32_t i = 0; i < registry->module_n; i++) {
+        if (registry->modules[i]->desc->reopen) {
+            registry->modules[i]->desc->reopen();
+        }
+    }
+}
+
+static void on_message(evutil_socket_t sock, short what, void *arg)
+{
+    struct ipc_message message;
+    int fd;
+
+    (void)what;
+    (void)arg;
+    if (ipc_recv(sock, &message, &fd) != 0) {
+        finish(); /* the loader is gone */
+        return;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    switch (message.type) {
+    case IPC_DRAIN:
+        server_drain(finish);
+        break;
+    case IPC_STOP:
+        finish();
+        break;
+    case IPC_REOPEN:
+        reopen();
+        break;
+    default:
+        break;
+    }
+}
+
+static void reset_signals(void)
+{
+    static const int ours[] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGCHLD};
+    sigset_t none;
+
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        /* The master speaks for a terminal's or a service manager's signals to the group. */
+        signal(ours[i], ours[i] == SIGTERM || ours[i] == SIGCHLD ? SIG_DFL : SIG_IGN);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void start_modules(void)
+{
+    const struct registry *registry = &current->registry;
+
+    for (uint32_t i = 0; i < registry->module_n; i++) {
+        const struct module *module = registry->modules[i];
+
+        if (module->desc->worker_start && module->desc->worker_start() != WEIR_OK) {
+            log_error("module %.*s failed to start in this worker", (int)module->name.n,
+                      module->name.p);
+        }
+    }
+}
+
+_Noreturn void worker_main(struct config *config, const int *fds, int sock)
+{
+    struct privilege privilege;
+    struct event event;
+    char error[256];
+
+    current = config;
+    loader_sock = sock;
+    reset_signals();
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    raise_file_limit(config->server.connections);
+    if (!privilege_find(&config->server, &privilege, error, sizeof(error)) ||
+        !privilege_drop(&privilege)) {
+        log_error("the worker user cannot be assumed: %s", strerror(errno));
+        _exit(1);
+    }
+    /* Changing the user forgets it. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    clock_update();
+    loop_init();
+    start_modules();
+    event_assign(&event, loop.base, sock, EV_READ | EV_PERSIST, on_message, NULL);
+    event_add(&event, NULL);
+    if (server_start(config, fds) != 0 || ipc_send(sock, IPC_READY, 0, NULL, -1) != 0) {
+        _exit(1);
+    }
+    loop_run();
+    exit(0);
+}
