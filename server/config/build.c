@@ -106,8 +106,10 @@ static bool read_path(struct config *config, const struct node *node, weir_str t
 
     if (text.n == 0 || text.p[0] != '/') {
         error_at(config, &node->at, "%s = \"%s\": expected a path that begins with \"/\"%s",
-                 node->name.p, text.p, memchr(text.p, '*', text.n) || memchr(text.p, '^', text.n)
-                     ? "; patterns are written as regex = \"...\"" : "");
+                 node->name.p, text.p,
+                 memchr(text.p, '*', text.n) || memchr(text.p, '^', text.n)
+                     ? "; patterns are written as regex = \"...\""
+                     : "");
         return false;
     }
     if (memchr(text.p, '?', text.n)) {
@@ -180,7 +182,8 @@ static bool read_rule(struct config *config, const struct node *node,
 }
 
 /* A route that can never be chosen because of an earlier one. */
-static void check_duplicate(struct config *config, const struct site *site, const struct route *route)
+static void check_duplicate(struct config *config, const struct site *site,
+                            const struct route *route)
 {
     for (uint32_t i = 0; i < site->route_n; i++) {
         const struct route *earlier = site->routes[i];
@@ -204,10 +207,15 @@ static struct scope *read_route(struct scope *site_scope, const struct node *nod
     struct route *route = arena_zalloc(&config->arena, sizeof(*route));
     struct route_settings settings = {0};
 
-    *route = (struct route){.site = site, .source = node->at, .index = site->route_n,
-                            .error_log = log_default};
-    *scope = (struct scope){.config = config, .outer = site_scope, .kind = WEIR_S_ROUTE,
-                            .node = node, .label = "a route", .site = site, .route = route};
+    *route = (struct route){
+        .site = site, .source = node->at, .index = site->route_n, .error_log = log_default};
+    *scope = (struct scope){.config = config,
+                            .outer = site_scope,
+                            .kind = WEIR_S_ROUTE,
+                            .node = node,
+                            .label = "a route",
+                            .site = site,
+                            .route = route};
     bool ok = schema_fill(config, "", host_rows(WEIR_S_ROUTE), WEIR_S_ROUTE, true, node, &settings);
     ok = ok && read_rule(config, node, &settings, route);
     route->methods = read_methods(config, node, &settings.methods);
@@ -244,7 +252,8 @@ static void read_routes(struct scope *scope, const struct plan_order *orders, ui
     site->routes = arena_zalloc(&config->arena, n * sizeof(*site->routes) + 1);
     for (; item; item = is_list ? item->next : NULL) {
         if (item->type != NODE_GROUP) {
-            error_at(config, &item->at, "routes: expected a list of groups: routes = ( { path = "
+            error_at(config, &item->at,
+                     "routes: expected a list of groups: routes = ( { path = "
                      "\"/\"; ... } );");
             continue;
         }
@@ -289,11 +298,15 @@ static void read_name(struct config *config, struct site *site, const struct nod
     name.p = lower;
     bool is_v6 = name.n && name.p[0] == '[' && name.p[name.n - 1] == ']';
     if (memchr(name.p, '/', name.n) || (!is_v6 && memchr(name.p, ':', name.n))) {
-        error_at(config, &node->at, "names: \"%s\": expected a host name without scheme, port and "
-                 "path", name.p);
+        error_at(config, &node->at,
+                 "names: \"%s\": expected a host name without scheme, port and "
+                 "path",
+                 name.p);
     } else if (!is_host_name(name)) {
-        error_at(config, &node->at, "names: \"%s\" is no host name: expected \"example.com\", "
-                 "\"*.example.com\" or \"example.*\"%s", name.p,
+        error_at(config, &node->at,
+                 "names: \"%s\" is no host name: expected \"example.com\", "
+                 "\"*.example.com\" or \"example.*\"%s",
+                 name.p,
                  str_eq(name, STR("*")) ? "; for any host leave names out, or write default = true"
                                         : "");
     } else {
@@ -401,10 +414,20 @@ static struct scope *create_site(struct config *config, const struct node *node)
     struct route *self = arena_zalloc(&config->arena, sizeof(*self));
 
     *site = (struct site){.source = node->at, .index = config->site_n, .self = self};
-    *self = (struct route){.site = site, .kind = ROUTE_SITE, .path = STR(""), .name = STR("site"),
-                           .source = node->at, .index = UINT32_MAX, .error_log = log_default};
-    *scope = (struct scope){.config = config, .outer = &config->tree->top, .kind = WEIR_S_SITE,
-                            .node = node, .label = "the default site", .site = site, .route = self};
+    *self = (struct route){.site = site,
+                           .kind = ROUTE_SITE,
+                           .path = STR(""),
+                           .name = STR("site"),
+                           .source = node->at,
+                           .index = UINT32_MAX,
+                           .error_log = log_default};
+    *scope = (struct scope){.config = config,
+                            .outer = &config->tree->top,
+                            .kind = WEIR_S_SITE,
+                            .node = node,
+                            .label = "the default site",
+                            .site = site,
+                            .route = self};
     config->tree->sites[config->site_n] = scope;
     config->sites[config->site_n++] = site;
     return scope;
@@ -428,8 +451,8 @@ static void read_log(struct scope *scope)
     const struct node *merged = scope_merge(&config->arena, log_rows(), groups, 2);
 
     scope->log_at = own->at;
-    scope->has_log = schema_fill(config, "error_log", log_rows(), WEIR_S_SITE, true, merged,
-                                 &scope->log);
+    scope->has_log =
+        schema_fill(config, "error_log", log_rows(), WEIR_S_SITE, true, merged, &scope->log);
 }
 
 static void read_site(struct config *config, const struct node *node)
@@ -466,7 +489,8 @@ void build_sites(struct config *config)
     config->sites = arena_zalloc(&config->arena, (n + 1) * sizeof(*config->sites));
     config->tree->sites = arena_zalloc(&config->arena, (n + 1) * sizeof(*config->tree->sites));
     if (sites && sites->type != NODE_LIST) {
-        error_at(config, &sites->at, "sites: expected a list of groups: sites = ( { ... }, { ... } "
+        error_at(config, &sites->at,
+                 "sites: expected a list of groups: sites = ( { ... }, { ... } "
                  ");");
         return;
     }
@@ -474,8 +498,10 @@ void build_sites(struct config *config)
         if (site->type != NODE_GROUP) {
             weir_str text = node_text(&config->arena, site, 40);
 
-            error_at(config, &site->at, "sites: expected groups: sites = ( { ... }, { ... } ); "
-                     "found %s", text.p);
+            error_at(config, &site->at,
+                     "sites: expected groups: sites = ( { ... }, { ... } ); "
+                     "found %s",
+                     text.p);
             continue;
         }
         read_site(config, site);

@@ -44,7 +44,8 @@ static const char *build_tree_modules(struct arena *arena)
         weir_str base = arena_printf(arena, "%s%s", exe, ups[i]);
         weir_str modules = arena_printf(arena, "%s/modules", base.p);
 
-        if (is_folder(modules.p) && access(arena_printf(arena, "%s/Makefile", base.p).p, F_OK) == 0) {
+        if (is_folder(modules.p) &&
+            access(arena_printf(arena, "%s/Makefile", base.p).p, F_OK) == 0) {
             return modules.p;
         }
     }
@@ -130,8 +131,9 @@ bool config_load(struct config *config, const char *path, const weir_host *host)
     config->path = arena_strdup(&config->arena, path);
     tree = config->tree = arena_zalloc(&config->arena, sizeof(*tree));
     tree->root = source_load(&config->arena, &config->diag, path);
-    tree->top = (struct scope){.config = config, .kind = WEIR_S_TOP, .node = tree->root,
-                               .label = "the top level"};
+    tree->incomplete = config->diag.errors > 0;
+    tree->top = (struct scope){
+        .config = config, .kind = WEIR_S_TOP, .node = tree->root, .label = "the top level"};
     read_server(config);
     index_modules(config, host);
     read_top(config);

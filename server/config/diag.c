@@ -116,7 +116,7 @@ void diag_print(const struct diag *diag, FILE *out)
 /* How many edits still look like a slip of the finger. */
 static unsigned slip_limit(size_t n)
 {
-    return n <= 3 ? 1 : n <= 6 ? 2 : 3;
+    return n <= 5 ? 1 : n <= 8 ? 2 : 3;
 }
 
 weir_str diag_nearest(weir_str word, const weir_str *words, size_t n)

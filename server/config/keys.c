@@ -10,10 +10,10 @@
 
 /* Modules of this project. One that is not installed can still be named in a message. */
 static const char *const project_modules[] = {
-    "proxy",      "balance",    "static",       "headers", "redirect", "respond", "rewrite",
-    "map",        "split",      "tls",          "http2",   "cache",    "limit",   "access",
-    "auth_basic", "auth_request", "jwt",        "realip",  "compress", "access_log", "trace",
-    "fastcgi",    "status",     "mirror",       "sub",     "health",   "dns",     "regex",
+    "proxy",      "balance",      "static", "headers", "redirect", "respond",    "rewrite",
+    "map",        "split",        "tls",    "http2",   "cache",    "limit",      "access",
+    "auth_basic", "auth_request", "jwt",    "realip",  "compress", "access_log", "trace",
+    "fastcgi",    "status",       "mirror", "sub",     "health",   "dns",        "regex",
 };
 
 /* What admins write who come from other servers. */
@@ -81,11 +81,20 @@ static bool is_project_module(weir_str name)
     return false;
 }
 
+/* A folder that modules_path names may be the very thing that could not be read. */
+static bool is_folder_unknown(const struct config *config)
+{
+    return config->tree->incomplete && !node_get(config->tree->root, STR("server"));
+}
+
 static void not_installed(struct config *config, const struct source *at, const char *what,
                           const char *module)
 {
-    error_at(config, at, "%s is not installed: install the module %s (searched in %s)", what, module,
-             config->tree->searched.p);
+    if (is_folder_unknown(config)) {
+        return;
+    }
+    error_at(config, at, "%s is not installed: install the module %s (searched in %s)", what,
+             module, config->tree->searched.p);
 }
 
 static struct module *load(struct config *config, const struct source *at, struct module_info *info)
@@ -104,6 +113,9 @@ bool keys_need_module(struct config *config, const struct source *at, const char
 {
     struct module_info *info = registry_find(&config->registry, str_from(name));
 
+    if (!info && is_folder_unknown(config)) {
+        return false;
+    }
     if (!info) {
         error_at(config, at, "%s needs the module %s, which is not installed (searched in %s)",
                  what_for, name, config->tree->searched.p);
@@ -121,17 +133,23 @@ const weir_regex_ops *keys_regex(struct config *config, const struct source *at)
         return config->regex;
     }
     info = registry_find_provider(&config->registry, STR("regex"));
+    if (!info && is_folder_unknown(config)) {
+        return NULL;
+    }
     if (!info) {
         error_at(config, at,
                  "regular expressions need the module regex, which is not installed (searched in "
-                 "%s)", config->tree->searched.p);
+                 "%s)",
+                 config->tree->searched.p);
         return NULL;
     }
     module = load(config, at, info);
     config->regex = module ? module->desc->regex : NULL;
     if (module && !config->regex) {
-        error_at(config, at, "the module \"%s\" does not provide the regular expressions it "
-                 "promises", module->desc->name);
+        error_at(config, at,
+                 "the module \"%s\" does not provide the regular expressions it "
+                 "promises",
+                 module->desc->name);
     }
     return config->regex;
 }
@@ -235,8 +253,8 @@ static void unknown_key(struct scope *scope, const struct node *key)
     } else {
         error_at(config, &key->at,
                  "unknown name \"%s\": it is no setting of weir %s, and no such module is "
-                 "installed (searched in %s)", key->name.p, keys_in(scope->kind),
-                 config->tree->searched.p);
+                 "installed (searched in %s)",
+                 key->name.p, keys_in(scope->kind), config->tree->searched.p);
     }
 }
 
@@ -292,8 +310,10 @@ void keys_unknown_option(struct config *config, const char *what, struct rows ro
     }
     owner = module_with_option(config, option->name, scope);
     if (!owner && registry_find(&config->registry, option->name)) {
-        error_at(config, &option->at, "%s has no option \"%s\"; the group of the module \"%s\" "
-                 "stands beside it, not in it", what, option->name.p, option->name.p);
+        error_at(config, &option->at,
+                 "%s has no option \"%s\"; the group of the module \"%s\" "
+                 "stands beside it, not in it",
+                 what, option->name.p, option->name.p);
     } else if (owner && strcmp(owner->desc->name, what) != 0) {
         error_at(config, &option->at, "%s has no option \"%s\"; \"%s\" has", what, option->name.p,
                  owner->desc->name);

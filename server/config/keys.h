@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config/keys.h - what a name in a configuration means: the host's own, a module's, or a mistake. */
+/* config/keys.h - what a name in a configuration means: the host's own, a module's, or a mistake.
+ */
 #ifndef CONFIG_KEYS_H
 #define CONFIG_KEYS_H
 

@@ -29,8 +29,10 @@ static bool parse_url(struct config *config, const struct node *node, weir_str u
 
     *tls = str_starts_with(url, STR("https://"));
     if (!*tls && !str_starts_with(url, STR("http://"))) {
-        error_at(config, &node->at, "listen = \"%s\": expected \"http://ADDRESS:PORT\" or "
-                 "\"https://ADDRESS:PORT\", such as \"http://*:80\"", url.p);
+        error_at(config, &node->at,
+                 "listen = \"%s\": expected \"http://ADDRESS:PORT\" or "
+                 "\"https://ADDRESS:PORT\", such as \"http://*:80\"",
+                 url.p);
         return false;
     }
     rest.p += *tls ? 8 : 7;
@@ -40,18 +42,23 @@ static bool parse_url(struct config *config, const struct node *node, weir_str u
         rest.n--;
     }
     if (!is_unix && memchr(rest.p, '/', rest.n)) {
-        error_at(config, &node->at, "listen = \"%s\": a listener has no path: paths belong in "
-                 "routes", url.p);
+        error_at(config, &node->at,
+                 "listen = \"%s\": a listener has no path: paths belong in "
+                 "routes",
+                 url.p);
         return false;
     }
     int rc = addr_parse(rest, *tls ? 443 : 80, addr);
     if (rc == -ENOENT) {
-        error_at(config, &node->at, "listen = \"%s\": expected an address of this machine, or * "
-                 "for all; host names stand in \"names\"", url.p);
+        error_at(config, &node->at,
+                 "listen = \"%s\": expected an address of this machine, or * "
+                 "for all; host names stand in \"names\"",
+                 url.p);
     } else if (rc != 0) {
-        error_at(config, &node->at, "listen = \"%s\": \"%.*s\" is no address: expected one such as "
-                 "*:80, 127.0.0.1:8080, [::]:443 or unix:/run/weir.sock", url.p, (int)rest.n,
-                 rest.p);
+        error_at(config, &node->at,
+                 "listen = \"%s\": \"%.*s\" is no address: expected one such as "
+                 "*:80, 127.0.0.1:8080, [::]:443 or unix:/run/weir.sock",
+                 url.p, (int)rest.n, rest.p);
     }
     return rc == 0;
 }
@@ -82,10 +89,9 @@ static struct listener *take_listener(struct config *config, const struct node *
         return NULL;
     }
     struct listener *listener = arena_zalloc(&config->arena, sizeof(*listener));
-    *listener = (struct listener){.addr = addr, .text = url, .tls = tls, .source = node->at,
-                                  .index = config->listener_n};
-    struct listener **all =
-        arena_alloc(&config->arena, (config->listener_n + 1) * sizeof(*all));
+    *listener = (struct listener){
+        .addr = addr, .text = url, .tls = tls, .source = node->at, .index = config->listener_n};
+    struct listener **all = arena_alloc(&config->arena, (config->listener_n + 1) * sizeof(*all));
     if (config->listener_n) {
         memcpy(all, config->listeners, config->listener_n * sizeof(*all));
     }
@@ -155,8 +161,7 @@ static void add_site(struct config *config, struct listener *listener, struct si
             return;
         }
     }
-    struct site **all =
-        arena_alloc(&config->arena, (listener->site_n + 1) * sizeof(*all));
+    struct site **all = arena_alloc(&config->arena, (listener->site_n + 1) * sizeof(*all));
     if (listener->site_n) {
         memcpy(all, listener->sites, listener->site_n * sizeof(*all));
     }
@@ -174,9 +179,11 @@ static void add_site(struct config *config, struct listener *listener, struct si
         return;
     }
     if (listener->fallback) {
-        error_at(config, &site->source, "two sites answer any host on %s: this one and the one at "
-                 "%s:%u; give one of them names", listener->text.p,
-                 listener->fallback->source.file, listener->fallback->source.line);
+        error_at(config, &site->source,
+                 "two sites answer any host on %s: this one and the one at "
+                 "%s:%u; give one of them names",
+                 listener->text.p, listener->fallback->source.file,
+                 listener->fallback->source.line);
         return;
     }
     listener->fallback = site;
@@ -191,7 +198,8 @@ static void listen_at(struct config *config, struct site *site, const struct nod
     if (item->type == NODE_GROUP) {
         url = node_get(item, STR("at"));
         if (!url) {
-            error_at(config, &item->at, "listen: the group has no address: add at = "
+            error_at(config, &item->at,
+                     "listen: the group has no address: add at = "
                      "\"http://*:80\";");
         }
         for (const struct node *key = item->first; key; key = key->next) {
@@ -220,7 +228,8 @@ static void listen_at(struct config *config, struct site *site, const struct nod
 void build_listen(struct config *config, struct site *site, const struct node *node)
 {
     if (!node) {
-        error_at(config, &site->source, "the site listens nowhere: add listen = [ \"http://*:80\" "
+        error_at(config, &site->source,
+                 "the site listens nowhere: add listen = [ \"http://*:80\" "
                  "];");
         return;
     }

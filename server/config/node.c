@@ -60,7 +60,7 @@ bool node_is_false(const struct node *node)
 const char *node_kind(const struct node *node)
 {
     static const char *const kinds[] = {
-        [NODE_GROUP] = "a group", [NODE_LIST] = "a list",  [NODE_INT] = "a number",
+        [NODE_GROUP] = "a group",  [NODE_LIST] = "a list",        [NODE_INT] = "a number",
         [NODE_FLOAT] = "a number", [NODE_BOOL] = "a truth value", [NODE_STR] = "text",
     };
 
@@ -105,7 +105,8 @@ static void write_float(FILE *out, double f)
 static bool is_array(const struct node *list)
 {
     for (const struct node *item = list->first; item; item = item->next) {
-        if (item->type == NODE_GROUP || item->type == NODE_LIST || item->type != list->first->type) {
+        if (item->type == NODE_GROUP || item->type == NODE_LIST ||
+            item->type != list->first->type) {
             return false;
         }
     }

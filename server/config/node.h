@@ -9,14 +9,7 @@
 #include "base/arena.h"
 #include "http/site.h"
 
-enum node_type {
-    NODE_GROUP,
-    NODE_LIST,
-    NODE_INT,
-    NODE_FLOAT,
-    NODE_BOOL,
-    NODE_STR
-};
+enum node_type { NODE_GROUP, NODE_LIST, NODE_INT, NODE_FLOAT, NODE_BOOL, NODE_STR };
 
 struct node {
     weir_str name; /* in a group; NUL-terminated. In a list: empty */

@@ -153,9 +153,8 @@ static const char *join_name(struct config *config, const char *what, weir_str n
     return arena_printf(&config->arena, "%s.%.*s", what, (int)name.n, name.p).p;
 }
 
-__attribute__((format(printf, 3, 4))) static bool wrong(const struct reader *r,
-                                                        const struct node *node, const char *fmt,
-                                                        ...)
+__attribute__((format(printf, 3, 4))) static bool
+wrong(const struct reader *r, const struct node *node, const char *fmt, ...)
 {
     char why[512];
     va_list args;
@@ -163,8 +162,9 @@ __attribute__((format(printf, 3, 4))) static bool wrong(const struct reader *r,
     va_start(args, fmt);
     vsnprintf(why, sizeof(why), fmt, args);
     va_end(args);
-    weir_str text = node->type == NODE_GROUP && node->n ? STR("{ ... }")
-                                             : node_text(&r->config->arena, node, VALUE_TEXT_MAX);
+    weir_str text = node->type == NODE_GROUP && node->n
+                        ? STR("{ ... }")
+                        : node_text(&r->config->arena, node, VALUE_TEXT_MAX);
     diag_add(&r->config->diag, DIAG_ERROR, node->at.file, node->at.line, "%s = %.*s: %s", r->name,
              (int)text.n, text.p, why);
     return false;
@@ -360,7 +360,10 @@ static bool read_enum(struct reader *r, const weir_opt *row, const struct node *
             *(uint32_t *)out = (uint32_t)n;
             return true;
         }
-        list = arena_printf(arena, "%s%s\"%s\"", list.p, n == 0 ? "" : row->names[n + 1] ? ", " : " or ",
+        list = arena_printf(arena, "%s%s\"%s\"", list.p,
+                            n == 0              ? ""
+                            : row->names[n + 1] ? ", "
+                                                : " or ",
                             row->names[n]);
     }
     weir_str near = diag_nearest(text, words, n);
@@ -417,8 +420,8 @@ static bool read_template(struct reader *r, const weir_opt *row, const struct no
     if (!need_text(r, node)) {
         return false;
     }
-    const weir_template *t = template_compile(&config->arena, node->v.s, phase, variables_lookup,
-                                              config, &error);
+    const weir_template *t =
+        template_compile(&config->arena, node->v.s, phase, variables_lookup, config, &error);
     if (!t) {
         wrong_template(r, node, &error);
         return false;
@@ -445,10 +448,10 @@ static bool read_regex(struct reader *r, const weir_opt *row, const struct node 
 }
 
 static read_fn *const readers[] = {
-    [WEIR_T_BOOL] = read_bool,         [WEIR_T_INT] = read_int,
-    [WEIR_T_SIZE] = read_size,         [WEIR_T_DURATION] = read_duration,
-    [WEIR_T_STR] = read_str,           [WEIR_T_PATH] = read_path,
-    [WEIR_T_ENUM] = read_enum,         [WEIR_T_TEMPLATE] = read_template,
+    [WEIR_T_BOOL] = read_bool,   [WEIR_T_INT] = read_int,
+    [WEIR_T_SIZE] = read_size,   [WEIR_T_DURATION] = read_duration,
+    [WEIR_T_STR] = read_str,     [WEIR_T_PATH] = read_path,
+    [WEIR_T_ENUM] = read_enum,   [WEIR_T_TEMPLATE] = read_template,
     [WEIR_T_REGEX] = read_regex,
 };
 
@@ -466,7 +469,8 @@ static bool read_item(struct reader *r, struct rows rows, const weir_opt *row,
     const struct node *group = schema_item(&r->config->arena, sub, row, node);
     if (!group) {
         if (node->type == NODE_LIST) {
-            return wrong(r, node, "expected a group { ... }, or a list of at most %u values", sub.n);
+            return wrong(r, node, "expected a group { ... }, or a list of at most %u values",
+                         sub.n);
         }
         return wrong(r, node, "expected a group { ... }");
     }

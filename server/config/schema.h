@@ -19,7 +19,7 @@ struct rows {
 
 /* Flags that only the host's own tables use. */
 enum {
-    SCHEMA_AUTO = 0x10000, /* INT: "auto" is taken, too; it gives 0 */
+    SCHEMA_AUTO = 0x10000,  /* INT: "auto" is taken, too; it gives 0 */
     SCHEMA_FIRST = 0x20000, /* LIST|GROUP: a plain item is a group with just its first option */
     SCHEMA_LATER = 0x40000, /* the name is fixed, but this version of weir cannot do it yet */
     SCHEMA_APART = 0x80000  /* known; read by code of its own */

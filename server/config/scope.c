@@ -127,7 +127,8 @@ static void merge_star(struct arena *arena, struct rows rows, const struct node 
 {
     for (uint32_t i = 0; i < n; i++) {
         for (const struct node *c = groups[i] ? groups[i]->first : NULL; c; c = c->next) {
-            const weir_opt *row = schema_row(rows, c->name, WEIR_S_ALL);
+            /* groups[0] is the top level's, and so on, as in SCOPE_DEPTH. */
+            const weir_opt *row = schema_row(rows, c->name, WEIR_S_TOP << i);
 
             if (row && row_is_star(row)) {
                 set_child(out, node_copy(arena, c));
@@ -198,7 +199,8 @@ static struct node *effective_settings(const struct use *use)
             groups[i] = group;
         }
     }
-    struct node *merged = scope_merge(&use->scope->config->arena, module_rows(use->module), groups, n);
+    struct node *merged =
+        scope_merge(&use->scope->config->arena, module_rows(use->module), groups, n);
     merged->at = use->own->at;
     return merged;
 }
@@ -249,8 +251,7 @@ static void add_use(struct scope *scope, const struct module *module, const stru
     use->outer = scope_find_use(scope->outer, module);
     use->on = !node_is_false(own) && (scope->outer || (flags & WEIR_MODULE_TOP_ENABLES));
     use->plan.module = module;
-    if ((flags & WEIR_MODULE_ADDITIVE) && use->outer &&
-        !node_is_false(use->outer->own)) {
+    if ((flags & WEIR_MODULE_ADDITIVE) && use->outer && !node_is_false(use->outer->own)) {
         use->plan.outer = &use->outer->plan;
     }
     if (scope->last) {
@@ -327,7 +328,8 @@ bool scope_check(struct scope *scope)
             if (handler) {
                 diag_add(&scope->config->diag, DIAG_ERROR, use->own->at.file, use->own->at.line,
                          "\"%s\" and \"%s\" (%s:%u) both make the content of %s: there can be "
-                         "one only", use->module->desc->name, handler->module->desc->name,
+                         "one only",
+                         use->module->desc->name, handler->module->desc->name,
                          handler->own->at.file, handler->own->at.line, scope->label);
                 ok = false;
             }

@@ -25,20 +25,20 @@ struct use {
     void *conf;                   /* NULL: there was a mistake, or `false` */
     struct plan_use plan;
     struct weir_cfg cfg;
-    struct use *next;             /* in the scope, in file order */
+    struct use *next; /* in the scope, in file order */
 };
 
 struct scope {
     struct config *config;
-    struct scope *outer;      /* NULL: this is the top level */
-    uint32_t kind;            /* WEIR_S_* */
+    struct scope *outer; /* NULL: this is the top level */
+    uint32_t kind;       /* WEIR_S_* */
     const struct node *node;
-    const char *label;        /* a route's path, a site's first name: for messages */
+    const char *label; /* a route's path, a site's first name: for messages */
     struct use *uses, *last;
-    struct site *site;        /* NULL at the top */
-    struct route *route;      /* of a site: its own one */
-    struct scope **routes;    /* of a site, by route->index */
-    bool has_log;             /* of a site: error_log is set */
+    struct site *site;     /* NULL at the top */
+    struct route *route;   /* of a site: its own one */
+    struct scope **routes; /* of a site, by route->index */
+    bool has_log;          /* of a site: error_log is set */
     struct log_settings log;
     struct source log_at;
 };
@@ -47,10 +47,11 @@ struct scope {
 struct config_tree {
     struct node *root;
     struct scope top;
-    struct scope **sites;         /* by site->index */
+    struct scope **sites; /* by site->index */
     struct module_variables *variables;
-    weir_str searched;            /* folders that were searched for modules, for messages */
-    bool all_loaded;              /* every installed module was loaded, to give a hint */
+    weir_str searched; /* folders that were searched for modules, for messages */
+    bool incomplete;   /* a file could not be read: what seems missing may be in it */
+    bool all_loaded;   /* every installed module was loaded, to give a hint */
 };
 
 /* The rows of a module's options. */

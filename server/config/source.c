@@ -3,11 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <libconfig.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/str.h"
@@ -114,6 +115,16 @@ static void explain_syntax(struct arena *arena, struct diag *diag, const char *f
              show_line(arena, text, line, 0));
 }
 
+/* libconfig names an included file as the @include line does (1.5), or with the folder that it
+ * looked in (1.7). */
+static const char *included_name(struct arena *arena, const char *outer, const char *file)
+{
+    weir_str folder = folder_of(str_from(outer));
+    weir_str joined = arena_printf(arena, "%.*s%s", (int)folder.n, folder.p, file);
+
+    return file[0] != '/' && access(joined.p, F_OK) == 0 ? joined.p : arena_strdup(arena, file);
+}
+
 static void report(struct arena *arena, struct diag *diag, const char *file, weir_str text,
                    const config_t *parsed)
 {
@@ -122,7 +133,7 @@ static void report(struct arena *arena, struct diag *diag, const char *file, wei
     const char *said = config_error_text(parsed);
 
     if (in && strcmp(in, file) != 0) {
-        file = arena_strdup(arena, in);
+        file = included_name(arena, file, in);
         text = read_file(arena, file);
     }
     if (!text.p) {
@@ -136,6 +147,7 @@ static void report(struct arena *arena, struct diag *diag, const char *file, wei
 
 struct convert {
     struct arena *arena;
+    struct diag *diag;
     const char *file;       /* of the text itself */
     const char *last, *dup; /* the latest name of an included file, and our copy */
 };
@@ -148,7 +160,7 @@ static struct source place_of(struct convert *c, const config_setting_t *s, stru
     if (file) {
         if (c->last != file) {
             c->last = file;
-            c->dup = arena_strdup(c->arena, file);
+            c->dup = included_name(c->arena, c->file, file);
         }
         at.file = c->dup;
     }
@@ -176,6 +188,10 @@ static struct node *convert(struct convert *c, const config_setting_t *s, struct
         break;
     case NODE_FLOAT:
         node->v.f = config_setting_get_float(s);
+        if (!isfinite(node->v.f)) {
+            diag_add(c->diag, DIAG_ERROR, at.file, at.line, "a number is too large");
+            node->v.f = 0;
+        }
         break;
     case NODE_BOOL:
         node->v.b = config_setting_get_bool(s);
@@ -191,20 +207,26 @@ static struct node *convert(struct convert *c, const config_setting_t *s, struct
     return node;
 }
 
-static void warn_of_joined(struct diag *diag, const char *file, weir_str text)
+/* What libconfig takes, but nobody means. */
+static void check_slips(struct diag *diag, const char *file, weir_str text)
 {
     struct syntax_mistake m;
 
-    if (!syntax_find_mistake(text, &m) && m.line) {
-        diag_add(diag, DIAG_WARNING, file, m.line,
-                 "two texts without a comma between them become one%s",
-                 show_line(diag->arena, text, m.line, 0));
+    if (!syntax_find_mistake(text, &m)) {
+        if (m.line) {
+            diag_add(diag, DIAG_WARNING, file, m.line,
+                     "two texts without a comma between them become one%s",
+                     show_line(diag->arena, text, m.line, 0));
+        }
+    } else if (m.is_open_comment) {
+        diag_add(diag, DIAG_ERROR, file, m.line, "%s%s", m.text,
+                 show_line(diag->arena, text, m.line, m.column));
     }
 }
 
 struct node *source_parse(struct arena *arena, struct diag *diag, const char *file, weir_str text)
 {
-    struct convert c = {.arena = arena, .file = file};
+    struct convert c = {.arena = arena, .diag = diag, .file = file};
     struct source at = {file, 1};
     struct node *node = NULL;
     config_t parsed;
@@ -213,14 +235,19 @@ struct node *source_parse(struct arena *arena, struct diag *diag, const char *fi
         diag_add(diag, DIAG_ERROR, file, 0, "is not a text file: it holds a NUL byte");
         return NULL;
     }
+    if (str_starts_with(text, STR("\xef\xbb\xbf"))) {
+        text = (weir_str){text.p + 3, text.n - 3}; /* a byte order mark */
+    }
     text = arena_dup(arena, text); /* with a NUL behind it */
     config_init(&parsed);
     weir_str folder = folder_of(str_from(file));
-    config_set_include_dir(&parsed, folder.n > 1 ? arena_dup(arena, (weir_str){folder.p, folder.n - 1}).p
-                                                 : folder.n ? "/" : ".");
+    config_set_include_dir(&parsed, folder.n > 1
+                                        ? arena_dup(arena, (weir_str){folder.p, folder.n - 1}).p
+                                    : folder.n ? "/"
+                                               : ".");
     if (config_read_string(&parsed, text.p) == CONFIG_TRUE) {
         node = convert(&c, config_root_setting(&parsed), at);
-        warn_of_joined(diag, file, text);
+        check_slips(diag, file, text);
     } else {
         report(arena, diag, file, text, &parsed);
     }
@@ -316,9 +343,9 @@ static void add_folder(struct arena *arena, struct diag *diag, struct node *root
         diag_add(diag, DIAG_ERROR, path, 0, "has no configuration: expected files *.conf in it");
     }
     for (int i = 0; i < n; i++) {
-        weir_str file = arena_printf(arena, "%s%s%s", path,
-                                     length && path[length - 1] == '/' ? "" : "/",
-                                     entries[i]->d_name);
+        weir_str file =
+            arena_printf(arena, "%s%s%s", path, length && path[length - 1] == '/' ? "" : "/",
+                         entries[i]->d_name);
 
         add_file(arena, diag, root, file.p);
         free(entries[i]);

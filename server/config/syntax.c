@@ -25,9 +25,9 @@ struct token {
     char sign;
     weir_str text;
     unsigned line, column;
-    bool is_open;   /* STRING: no closing quote */
-    bool is_long;   /* STRING: goes over a line's end */
-    bool is_glued;  /* no space before it */
+    bool is_open;  /* STRING: no closing quote */
+    bool is_long;  /* STRING: goes over a line's end */
+    bool is_glued; /* no space before it */
 };
 
 struct name {
@@ -186,8 +186,8 @@ static void read_name(struct parser *p)
         p->at++;
     }
     weir_str text = {p->text.p + start, p->at - start};
-    p->token.type = str_ieq(text, STR("true")) || str_ieq(text, STR("false")) ? TOKEN_BOOL
-                                                                              : TOKEN_NAME;
+    p->token.type =
+        str_ieq(text, STR("true")) || str_ieq(text, STR("false")) ? TOKEN_BOOL : TOKEN_NAME;
 }
 
 static void next_token(struct parser *p)
@@ -322,8 +322,10 @@ static bool bad_value(struct parser *p, weir_str name)
         return unquoted_value(p, name);
     }
     if (name.n) {
-        return mistake(p, &p->token, NULL, "\"%.*s\" has no value: expected one after \"=\", "
-                       "found %s", (int)name.n, name.p, found(p, text));
+        return mistake(p, &p->token, NULL,
+                       "\"%.*s\" has no value: expected one after \"=\", "
+                       "found %s",
+                       (int)name.n, name.p, found(p, text));
     }
     return mistake(p, &p->token, NULL, "expected a value, found %s", found(p, text));
 }
@@ -345,12 +347,15 @@ static bool bad_list_separator(struct parser *p, const struct token *open, char 
         return mistake(p, &p->previous, NULL, "missing \",\" before %s", found(p, text));
     }
     if (at_sign(p, ';') && open->line == p->token.line) {
-        return mistake(p, &p->token, NULL, "the items of a list are separated by \",\", or \"%c\" "
-                       "is missing here", close);
+        return mistake(p, &p->token, NULL,
+                       "the items of a list are separated by \",\", or \"%c\" "
+                       "is missing here",
+                       close);
     }
-    return mistake(p, &p->previous, NULL, "missing \"%c\": the list that begins with \"%c\" in "
-                   "line %u is not closed before %s", close, open->sign, open->line,
-                   found(p, text));
+    return mistake(p, &p->previous, NULL,
+                   "missing \"%c\": the list that begins with \"%c\" in "
+                   "line %u is not closed before %s",
+                   close, open->sign, open->line, found(p, text));
 }
 
 static bool bad_number_unit(struct parser *p, const struct token *number, weir_str name)
@@ -375,8 +380,7 @@ static bool missing_equals(struct parser *p, const struct token *name)
         return mistake(p, &p->token, hint, "missing \"=\" between \"%.*s\" and \"%c\"", n,
                        name->text.p, p->token.sign);
     }
-    if (p->token.type == TOKEN_END || p->token.type == TOKEN_SIGN ||
-        p->token.line != name->line) {
+    if (p->token.type == TOKEN_END || p->token.type == TOKEN_SIGN || p->token.line != name->line) {
         return mistake(p, name, "Settings are written name = value;",
                        "\"%.*s\" has no value: missing \"=\" before %s", n, name->text.p,
                        found(p, text));
@@ -386,7 +390,8 @@ static bool missing_equals(struct parser *p, const struct token *name)
         snprintf(hint, sizeof(hint), "Write %.*s = %.*s;", n, name->text.p,
                  (int)(rest.n > 80 ? 80 : rest.n), rest.p);
     } else {
-        snprintf(hint, sizeof(hint), "This looks like a line for another server. "
+        snprintf(hint, sizeof(hint),
+                 "This looks like a line for another server. "
                  "Settings are written name = \"value\";");
     }
     return mistake(p, &p->token, hint, "missing \"=\" after \"%.*s\"", n, name->text.p);
@@ -404,8 +409,10 @@ static bool bad_name(struct parser *p, const struct token *open)
     }
     if (t->type == TOKEN_SIGN && strchr("}])", t->sign)) {
         if (open) {
-            return mistake(p, t, NULL, "missing \"}\" before \"%c\": the group that begins in line "
-                           "%u is still open", t->sign, open->line);
+            return mistake(p, t, NULL,
+                           "missing \"}\" before \"%c\": the group that begins in line "
+                           "%u is still open",
+                           t->sign, open->line);
         }
         return mistake(p, t, "Look for one too many, or for one that closed too early.",
                        "\"%c\" closes nothing", t->sign);
@@ -460,9 +467,10 @@ static bool parse_list(struct parser *p, char close)
 
             next_token(&ahead);
             if (at_sign(&ahead, '=')) {
-                return mistake(p, &comma, NULL, "missing \"%c\" or \"{\": \"%.*s = ...\" stands "
-                               "directly in the list that begins in line %u", close,
-                               (int)(p->token.text.n > 40 ? 40 : p->token.text.n),
+                return mistake(p, &comma, NULL,
+                               "missing \"%c\" or \"{\": \"%.*s = ...\" stands "
+                               "directly in the list that begins in line %u",
+                               close, (int)(p->token.text.n > 40 ? 40 : p->token.text.n),
                                p->token.text.p, open.line);
             }
         }
@@ -590,8 +598,10 @@ static bool parse_setting(struct parser *p, struct name **names)
     *names = known;
     next_token(p);
     if (p->token.type == TOKEN_STRANGE && p->token.is_glued) {
-        return mistake(p, &p->token, "Names begin with a letter; letters, digits, \"-\" and \"_\" "
-                       "follow.", "\"%c\" cannot be part of a name",
+        return mistake(p, &p->token,
+                       "Names begin with a letter; letters, digits, \"-\" and \"_\" "
+                       "follow.",
+                       "\"%c\" cannot be part of a name",
                        p->token.sign >= 0x20 ? p->token.sign : '?');
     }
     if (!take_sign(p, '=') && !take_sign(p, ':')) {
@@ -610,6 +620,7 @@ static bool parse_settings(struct parser *p, const struct token *open)
             return true;
         }
         if (p->token.type == TOKEN_COMMENT) {
+            p->out->is_open_comment = true;
             return mistake(p, &p->token, NULL, "the comment that begins here is never closed");
         }
         if (p->token.type != TOKEN_NAME) {
@@ -630,9 +641,6 @@ bool syntax_find_mistake(weir_str text, struct syntax_mistake *out)
 
     *out = (struct syntax_mistake){0};
     arena_init(&p.arena);
-    if (str_starts_with(text, STR("\xef\xbb\xbf"))) {
-        p.at = 3;
-    }
     next_token(&p);
     bool ok = parse_settings(&p, NULL);
     arena_fini(&p.arena);

@@ -12,6 +12,7 @@ struct syntax_mistake {
     unsigned line, column; /* from 1 */
     char text[200];        /* what is wrong */
     char hint[200];        /* how to mend it; may be empty */
+    bool is_open_comment;  /* what libconfig takes for a comment up to the end of the file */
 };
 
 /* True: the first mistake is in *out. False: the text reads well; out->line is then the first

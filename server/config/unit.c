@@ -24,16 +24,17 @@ static const struct unit durations[] = {
 };
 
 static const struct unit sizes[] = {
-    {"t", 1ull << 40},  {"g", 1ull << 30},  {"m", 1ull << 20},  {"k", 1ull << 10},
-    {"tb", 1ull << 40}, {"gb", 1ull << 30}, {"mb", 1ull << 20}, {"kb", 1ull << 10},
+    {"t", 1ull << 40},  {"g", 1ull << 30},
+    {"m", 1ull << 20},  {"k", 1ull << 10},
+    {"tb", 1ull << 40}, {"gb", 1ull << 30},
+    {"mb", 1ull << 20}, {"kb", 1ull << 10},
     {"b", 1},           {"", 1},
 };
 
 const char unit_duration_form[] = "a number and ms, s, m, h, d, w or y, such as \"30s\"";
 const char unit_size_form[] = "a number of bytes, or a number and k, m, g or t, such as \"10m\"";
 
-static enum unit_result parse(weir_str text, const struct unit *units, size_t unit_n,
-                              uint64_t *out)
+static enum unit_result parse(weir_str text, const struct unit *units, size_t unit_n, uint64_t *out)
 {
     size_t digits = 0;
     uint64_t number, value;

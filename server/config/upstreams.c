@@ -33,7 +33,8 @@ static void check_address(struct config *config, const char *upstream, const str
     } else if (addr_parse(text, 80, &addr) == -EINVAL) {
         error_at(config, at,
                  "upstream.%s: \"%s\" is no address: expected \"host:port\", \"[v6]:port\" or "
-                 "\"unix:/path\"", upstream, text.p);
+                 "\"unix:/path\"",
+                 upstream, text.p);
     }
 }
 
@@ -49,10 +50,9 @@ static void read_peers(struct config *config, struct upstream_conf *up, const st
     for (; item; item = is_list ? item->next : NULL) {
         struct peer_conf *peer = &up->peers[up->peer_n];
         weir_str what = arena_printf(&config->arena, "upstream.%s.servers", up->name.p);
-        const struct node *group =
-            item->type == NODE_STR || item->type == NODE_GROUP
-                ? schema_item(&config->arena, sub, row, item)
-                : NULL;
+        const struct node *group = item->type == NODE_STR || item->type == NODE_GROUP
+                                       ? schema_item(&config->arena, sub, row, item)
+                                       : NULL;
 
         if (!group) {
             weir_str text = node_text(&config->arena, item, 40);
@@ -115,15 +115,20 @@ static void unknown_balancer(struct config *config, const struct upstream_conf *
     weir_str near, list = offered_balancers(config, up->balance, &near);
 
     if (near.n) {
-        error_at(config, node, "upstream.%s.balance = \"%s\": there is no such balancer: did you "
-                 "mean \"%.*s\"?", up->name.p, up->balance.p, (int)near.n, near.p);
+        error_at(config, node,
+                 "upstream.%s.balance = \"%s\": there is no such balancer: did you "
+                 "mean \"%.*s\"?",
+                 up->name.p, up->balance.p, (int)near.n, near.p);
     } else if (list.n) {
-        error_at(config, node, "upstream.%s.balance = \"%s\": no installed module provides it; "
-                 "there are %s", up->name.p, up->balance.p, list.p);
+        error_at(config, node,
+                 "upstream.%s.balance = \"%s\": no installed module provides it; "
+                 "there are %s",
+                 up->name.p, up->balance.p, list.p);
     } else {
-        error_at(config, node, "upstream.%s.balance = \"%s\": no installed module provides it: "
-                 "install the module balance (searched in %s)", up->name.p, up->balance.p,
-                 config->tree->searched.p);
+        error_at(config, node,
+                 "upstream.%s.balance = \"%s\": no installed module provides it: "
+                 "install the module balance (searched in %s)",
+                 up->name.p, up->balance.p, config->tree->searched.p);
     }
 }
 
@@ -150,8 +155,10 @@ static void read_balancer(struct config *config, struct upstream_conf *up, const
     }
     up->balancer = find_balancer(module, up->balance);
     if (!up->balancer) {
-        error_at(config, node ? node : group, "the module \"%s\" does not provide the balancer "
-                 "\"%s\" that it promises", module->desc->name, up->balance.p);
+        error_at(config, node ? node : group,
+                 "the module \"%s\" does not provide the balancer "
+                 "\"%s\" that it promises",
+                 module->desc->name, up->balance.p);
     }
 }
 
@@ -184,7 +191,8 @@ void build_upstreams(struct config *config)
         return;
     }
     if (top->type != NODE_GROUP) {
-        error_at(config, top, "upstream: expected a group of named groups: upstream = { NAME = { "
+        error_at(config, top,
+                 "upstream: expected a group of named groups: upstream = { NAME = { "
                  "servers = [ ... ]; }; };");
         return;
     }

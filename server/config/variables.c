@@ -24,8 +24,8 @@ static struct module_variables *variables_of(struct config *config, const struct
     }
     struct module_variables *v = arena_zalloc(&config->arena, sizeof(*v));
 
-    *v = (struct module_variables){.module = module, .n = desc->var_n,
-                                   .next = config->tree->variables};
+    *v = (struct module_variables){
+        .module = module, .n = desc->var_n, .next = config->tree->variables};
     v->items = arena_zalloc(&config->arena, v->n * sizeof(*v->items) + 1);
     for (size_t i = 0; i < v->n; i++) {
         const weir_var *var =

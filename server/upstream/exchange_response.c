@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define SPLICE_MIN (64 * 1024) /* bytes of body left for which a pipe pays */
+#define SPLICE_MIN (16 * 1024) /* bytes of body left for which a pipe pays */
 
 /* ---- heads ---- */
 

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* access_log - one line per request, buffered, to a file that may be rotated away. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weir/module.h>
+
+#define LINE_MAX_BYTES 16384
+
+/* An open file; confs that name the same one share it. Made by commit, one per process after fork. */
+struct sink {
+    struct sink *next;
+    char *path;          /* NULL: standard output */
+    int fd;
+    char *buffer;
+    size_t used, size;
+    uint64_t flush_ms;
+    uint64_t timer;      /* 0: nothing is waiting */
+    uint64_t lost;       /* lines that the disk did not take */
+};
+
+enum format {
+    FORMAT_COMBINED,
+    FORMAT_JSON,
+    FORMAT_TEMPLATE
+};
+
+struct conf {
+    weir_str path;
+    const weir_template *format, *when;
+    uint64_t buffer, flush_ms;
+    /* made by check and commit */
+    enum format kind;
+    struct sink *sink;
+    /* hidden options: what the built-in formats are made of */
+    const weir_template *time_local, *time_iso, *request, *bytes, *upstream_addr, *upstream_status,
+        *request_time, *reason;
+};
+
+#define PART(member_, text_)                                                                       \
+    {.name = "_" #member_,                                                                         \
+     .type = WEIR_T_TEMPLATE,                                                                      \
+     .flags = WEIR_OPT_RESPONSE,                                                                   \
+     .offset = offsetof(struct conf, member_),                                                     \
+     .dflt = text_,                                                                                \
+     .doc = "Part of the built-in formats."}
+
+static const weir_opt opts[] = {
+    {.name = "path",
+     .type = WEIR_T_STR,
+     .flags = WEIR_OPT_REQUIRED,
+     .offset = offsetof(struct conf, path),
+     .doc = "The file, or \"stdout\".",
+     .example = "\"/var/log/weir/access.log\""},
+    {.name = "format",
+     .type = WEIR_T_TEMPLATE,
+     .flags = WEIR_OPT_RESPONSE,
+     .offset = offsetof(struct conf, format),
+     .dflt = "combined",
+     .doc = "\"combined\", \"json\" or a template."},
+    {.name = "when",
+     .type = WEIR_T_TEMPLATE,
+     .flags = WEIR_OPT_RESPONSE,
+     .offset = offsetof(struct conf, when),
+     .doc = "Only requests for which this is neither empty nor \"0\" are logged."},
+    {.name = "buffer",
+     .type = WEIR_T_SIZE,
+     .offset = offsetof(struct conf, buffer),
+     .dflt = "64k",
+     .max = 16 << 20,
+     .doc = "Bytes of lines held back to be written at once; 0: each line at once."},
+    {.name = "flush",
+     .type = WEIR_T_DURATION,
+     .offset = offsetof(struct conf, flush_ms),
+     .dflt = "1s",
+     .min = 1,
+     .doc = "How long a line may be held back."},
+    PART(time_local, "$time_local"),
+    PART(time_iso, "$time_iso8601"),
+    PART(request, "$request"),
+    PART(bytes, "$body_bytes_sent"),
+    PART(upstream_addr, "$upstream_addr"),
+    PART(upstream_status, "$upstream_status"),
+    PART(request_time, "$request_time"),
+    PART(reason, "$reason"),
+};
+
+static struct sink *sinks;
+
+/* ---- writing ---- */
+
+static void flush(struct sink *sink)
+{
+    size_t done = 0;
+
+    weir_timer_stop(sink->timer);
+    sink->timer = 0;
+    while (done < sink->used) {
+        ssize_t n = write(sink->fd, sink->buffer + done, sink->used - done);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            /* Waiting for a disk would stop the service; lines are counted, and that is said. */
+            for (size_t i = done; i < sink->used; i++) {
+                sink->lost += sink->buffer[i] == '\n';
+            }
+            weir_log(WEIR_LOG_ERROR, NULL, "access_log %s: %s: %llu lines are lost so far",
+                     sink->path ? sink->path : "stdout", strerror(errno),
+                     (unsigned long long)sink->lost);
+            break;
+        }
+        done += (size_t)n;
+    }
+    sink->used = 0;
+}
+
+static void on_flush_timer(void *arg)
+{
+    struct sink *sink = arg;
+
+    sink->timer = 0;
+    flush(sink);
+}
+
+static void put_line(struct sink *sink, const char *line, size_t n)
+{
+    if (sink->used + n > sink->size) {
+        flush(sink);
+    }
+    memcpy(sink->buffer + sink->used, line, n);
+    sink->used += n;
+    if (sink->size <= LINE_MAX_BYTES) {
+        flush(sink);
+    } else if (!sink->timer) {
+        sink->timer = weir_timer_start(sink->flush_ms, on_flush_timer, sink);
+    }
+}
+
+/* ---- lines ---- */
+
+struct line {
+    char text[LINE_MAX_BYTES];
+    size_t n;
+};
+
+static void put(struct line *line, const char *p, size_t n)
+{
+    size_t room = sizeof(line->text) - 1 - line->n; /* the newline always fits */
+
+    n = n < room ? n : room;
+    memcpy(line->text + line->n, p, n);
+    line->n += n;
+}
+
+static void put_text(struct line *line, const char *text)
+{
+    put(line, text, strlen(text));
+}
+
+/* As nginx and Apache do it: what could end a line or a quoted part becomes \xHH. */
+static void put_escaped(struct line *line, weir_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        char hex[5];
+
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
+            snprintf(hex, sizeof(hex), "\\x%02X", c);
+            put(line, hex, 4);
+        } else {
+            put(line, s.p + i, 1);
+        }
+    }
+}
+
+/* Length of the valid UTF-8 sequence at p; 0: there is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *p, size_t n)
+{
+    size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                  : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+
+    if (length == 0 || length > n) {
+        return 0;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) {
+        return 0;
+    }
+    return length;
+}
+
+/* A JSON string; bytes that are not UTF-8 become the character of that number. */
+static void put_json(struct line *line, const char *key, weir_str s)
+{
+    put_text(line, line->n == 0 ? "{\"" : ",\"");
+    put_text(line, key);
+    put_text(line, "\":\"");
+    for (size_t i = 0; i < s.n;) {
+        unsigned char c = (unsigned char)s.p[i];
+        size_t length = utf8_length((const unsigned char *)s.p + i, s.n - i);
+        char hex[7];
+
+        if (sizeof(line->text) - line->n < 512) {
+            break; /* room for the keys that follow: a cut value is still valid JSON */
+        }
+        if (c < 0x20 || c == 0x7f || c == '"' || c == '\\' || length == 0) {
+            snprintf(hex, sizeof(hex), "\\u%04x", c);
+            put(line, hex, 6);
+            i++;
+        } else {
+            put(line, s.p + i, length);
+            i += length;
+        }
+    }
+    put_text(line, "\"");
+}
+
+static weir_str eval(weir_req *req, const weir_template *template_)
+{
+    weir_str value;
+
+    weir_eval(req, template_, &value);
+    return value;
+}
+
+static weir_str or_dash(weir_str s)
+{
+    return s.n ? s : WEIR_STR("-");
+}
+
+static weir_str field(weir_req *req, uint32_t id)
+{
+    weir_str value;
+
+    weir_field_get(req, WEIR_REQUEST, id, &value);
+    return value;
+}
+
+/* addr - - [time] "request" status bytes "referer" "agent" */
+static void put_combined(struct line *line, weir_req *req, const struct conf *conf)
+{
+    char status[16];
+
+    put_escaped(line, or_dash(weir_get(req, WEIR_GET_CLIENT_ADDR)));
+    put_text(line, " - - [");
+    put_escaped(line, eval(req, conf->time_local));
+    put_text(line, "] \"");
+    put_escaped(line, eval(req, conf->request));
+    snprintf(status, sizeof(status), "\" %03u ", weir_status(req));
+    put_text(line, status);
+    put_escaped(line, eval(req, conf->bytes));
+    put_text(line, " \"");
+    put_escaped(line, or_dash(field(req, WEIR_F_REFERER)));
+    put_text(line, "\" \"");
+    put_escaped(line, or_dash(field(req, WEIR_F_USER_AGENT)));
+    put_text(line, "\"");
+}
+
+static void put_json_line(struct line *line, weir_req *req, const struct conf *conf)
+{
+    char status[16];
+
+    put_json(line, "time", eval(req, conf->time_iso));
+    put_json(line, "remote_addr", weir_get(req, WEIR_GET_CLIENT_ADDR));
+    put_json(line, "host", weir_get(req, WEIR_GET_HOST));
+    put_json(line, "method", weir_get(req, WEIR_GET_METHOD));
+    put_json(line, "uri", weir_get(req, WEIR_GET_TARGET));
+    put_json(line, "protocol", weir_get(req, WEIR_GET_PROTOCOL));
+    snprintf(status, sizeof(status), ",\"status\":%u", weir_status(req));
+    put_text(line, status);
+    put_text(line, ",\"bytes_sent\":");
+    put_escaped(line, eval(req, conf->bytes));
+    put_text(line, ",\"request_time\":");
+    put_escaped(line, eval(req, conf->request_time));
+    put_json(line, "referer", field(req, WEIR_F_REFERER));
+    put_json(line, "user_agent", field(req, WEIR_F_USER_AGENT));
+    put_json(line, "request_id", weir_get(req, WEIR_GET_ID));
+    put_json(line, "upstream_addr", eval(req, conf->upstream_addr));
+    put_json(line, "upstream_status", eval(req, conf->upstream_status));
+    put_json(line, "reason", eval(req, conf->reason));
+    put_text(line, "}");
+}
+
+static bool is_wanted(weir_req *req, const struct conf *conf)
+{
+    weir_str value;
+
+    if (!conf->when) {
+        return true;
+    }
+    value = eval(req, conf->when);
+    return value.n > 1 || (value.n == 1 && value.p[0] != '0');
+}
+
+static weir_rc on_log(weir_req *req, const void *conf_)
+{
+    const struct conf *conf = conf_;
+    struct line line;
+
+    line.n = 0;
+    if (!conf->sink || weir_status(req) == 0 || !is_wanted(req, conf)) {
+        return WEIR_NEXT;
+    }
+    if (conf->kind == FORMAT_COMBINED) {
+        put_combined(&line, req, conf);
+    } else if (conf->kind == FORMAT_JSON) {
+        put_json_line(&line, req, conf);
+    } else {
+        put_escaped(&line, eval(req, conf->format));
+    }
+    line.text[line.n++] = '\n';
+    put_line(conf->sink, line.text, line.n);
+    return WEIR_NEXT;
+}
+
+/* ---- files ---- */
+
+static void check(weir_cfg *cfg, void *conf_)
+{
+    struct conf *conf = conf_;
+    bool is_constant = false;
+    weir_str text = weir_template_text(conf->format, &is_constant);
+
+    if (is_constant && text.n == 8 && memcmp(text.p, "combined", 8) == 0) {
+        conf->kind = FORMAT_COMBINED;
+    } else if (is_constant && text.n == 4 && memcmp(text.p, "json", 4) == 0) {
+        conf->kind = FORMAT_JSON;
+    } else if (is_constant) {
+        weir_cfg_error(cfg, "format", "\"%.*s\" has no variable, so every line would be the same: "
+                                      "expected \"combined\", \"json\" or a template",
+                       (int)text.n, text.p);
+    } else {
+        conf->kind = FORMAT_TEMPLATE;
+    }
+}
+
+static struct sink *find_sink(const char *path)
+{
+    for (struct sink *sink = sinks; sink; sink = sink->next) {
+        if (path ? sink->path && strcmp(sink->path, path) == 0 : !sink->path) {
+            return sink;
+        }
+    }
+    return NULL;
+}
+
+static void commit(weir_cfg *cfg, void *conf_)
+{
+    struct conf *conf = conf_;
+    const char *path = strcmp(conf->path.p, "stdout") == 0 ? NULL : conf->path.p;
+
+    conf->sink = find_sink(path);
+    if (conf->sink) {
+        return;
+    }
+    struct sink *sink = weir_cfg_alloc(cfg, sizeof(*sink));
+    sink->fd = path ? weir_cfg_open_log(cfg, "path", path) : STDOUT_FILENO;
+    if (sink->fd < 0) {
+        return;
+    }
+    sink->path = path ? strdup(path) : NULL;
+    sink->size = conf->buffer > LINE_MAX_BYTES ? conf->buffer : LINE_MAX_BYTES;
+    sink->buffer = weir_cfg_alloc(cfg, sink->size);
+    sink->flush_ms = conf->flush_ms;
+    sink->next = sinks;
+    sinks = sink;
+    conf->sink = sink;
+}
+
+static void worker_stop(void)
+{
+    for (struct sink *sink = sinks; sink; sink = sink->next) {
+        flush(sink);
+    }
+}
+
+static void reopen(void)
+{
+    for (struct sink *sink = sinks; sink; sink = sink->next) {
+        if (!sink->path) {
+            continue;
+        }
+        if (sink->used) {
+            flush(sink);
+        }
+        int fd = open(sink->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+        if (fd < 0) {
+            weir_log(WEIR_LOG_ERROR, NULL, "access_log %s cannot be opened again: %s; the old file "
+                                           "goes on", sink->path, strerror(errno));
+            continue;
+        }
+        dup3(fd, sink->fd, O_CLOEXEC);
+        close(fd);
+    }
+}
+
+static const weir_hook hooks[] = {{.phase = WEIR_LOG, .fn = on_log}};
+
+static const weir_module module = {
+    WEIR_MODULE_HEAD("access_log", "0.1"),
+    .doc = "Writes a line for each request.",
+    .flags = WEIR_MODULE_TOP_ENABLES,
+    .scopes = WEIR_S_ALL,
+    .hooks = hooks,
+    .hook_n = WEIR_COUNT(hooks),
+    .opts = opts,
+    .opt_n = WEIR_COUNT(opts),
+    .conf_size = sizeof(struct conf),
+    .check = check,
+    .commit = commit,
+    .worker_stop = worker_stop,
+    .reopen = reopen,
+};
+
+WEIR_MODULE(access_log, 1, "", module)

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* static - answers with files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conditions.h"
+#include "file_cache.h"
+
+struct conf {
+    weir_str root, mount;
+    weir_list index; /* of weir_str */
+    weir_list try_;  /* of const weir_template * */
+    uint32_t symlinks;
+    bool hidden;
+    int root_fd;     /* made by commit; -1: the folder could not be opened */
+};
+
+static const char *const symlink_policies[] = {"beneath", NULL};
+
+static const weir_opt opts[] = {
+    {.name = "root",
+     .type = WEIR_T_PATH,
+     .flags = WEIR_OPT_DIR,
+     .offset = offsetof(struct conf, root),
+     .doc = "The folder; the whole path of the request is looked up below it.",
+     .example = "\"/var/www/example.com\""},
+    {.name = "mount",
+     .type = WEIR_T_PATH,
+     .flags = WEIR_OPT_DIR,
+     .offset = offsetof(struct conf, mount),
+     .doc = "The folder that takes the place of the route's path."},
+    {.name = "index",
+     .type = WEIR_T_LIST | WEIR_T_STR,
+     .offset = offsetof(struct conf, index),
+     .dflt = "index.html",
+     .doc = "Names looked for when a folder is asked for."},
+    {.name = "try",
+     .type = WEIR_T_LIST | WEIR_T_TEMPLATE,
+     .offset = offsetof(struct conf, try_),
+     .doc = "Paths looked for one after another; the last may be \"=404\"."},
+    {.name = "symlinks",
+     .type = WEIR_T_ENUM,
+     .offset = offsetof(struct conf, symlinks),
+     .names = symlink_policies,
+     .dflt = "beneath",
+     .doc = "Links are followed as long as they stay below the folder."},
+    {.name = "hidden",
+     .type = WEIR_T_BOOL,
+     .offset = offsetof(struct conf, hidden),
+     .dflt = "false",
+     .doc = "Serves files and folders whose names begin with a dot."},
+};
+
+/* ---- answers ---- */
+
+static weir_rc refuse(weir_req *req, uint32_t status, weir_reason reason, const char *what,
+                      weir_str path)
+{
+    char detail[300];
+
+    snprintf(detail, sizeof(detail), "%s: %.*s", what, (int)(path.n > 200 ? 200 : path.n),
+             path.p);
+    return weir_reply(req, status, reason, WEIR_STR(""), WEIR_STR(""), detail);
+}
+
+static weir_rc refuse_errno(weir_req *req, int error, weir_str path)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case EXDEV: /* a link that leaves the root */
+    case ELOOP:
+        return refuse(req, 404, WEIR_REASON_FILE_NOT_FOUND, strerror(error), path);
+    case EACCES:
+    case EPERM:
+        return refuse(req, 403, WEIR_REASON_ACCESS_DENIED,
+                      "the worker user may not read it; check the file's and its folders' modes",
+                      path);
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return refuse(req, 503, WEIR_REASON_PROXY_INTERNAL_ERROR, strerror(error), path);
+    default:
+        return refuse(req, 500, WEIR_REASON_PROXY_INTERNAL_ERROR, strerror(error), path);
+    }
+}
+
+static void set_known(weir_req *req, uint32_t id, weir_str value)
+{
+    weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, id, value);
+}
+
+/* The entry stays while the response uses it: its texts are part of the head. */
+static void set_head(weir_req *req, const struct file *file)
+{
+    set_known(req, WEIR_F_CONTENT_TYPE, file->type);
+    set_known(req, WEIR_F_LAST_MODIFIED, (weir_str){file->modified, 29});
+    set_known(req, WEIR_F_ETAG, (weir_str){file->etag, file->etag_n});
+    set_known(req, WEIR_F_ACCEPT_RANGES, WEIR_STR("bytes"));
+}
+
+static void add_content(weir_req *req, struct file *file, uint64_t first, uint64_t n)
+{
+    weir_chain *body = weir_body(req);
+
+    if (n == 0) {
+        file_release(file);
+    } else if (file->content) {
+        weir_chain_add_ref(body, file->content + first, n, file_release, file);
+    } else {
+        weir_chain_add_file(body, file->fd, first, n, file_release, file);
+    }
+}
+
+static weir_rc send_range(weir_req *req, struct file *file, uint64_t first, uint64_t last)
+{
+    char *text = weir_alloc(req, 80);
+    int n = snprintf(text, 80, "bytes %llu-%llu/%llu", (unsigned long long)first,
+                     (unsigned long long)last, (unsigned long long)file->size);
+
+    set_known(req, WEIR_F_CONTENT_RANGE, (weir_str){text, (size_t)n});
+    add_content(req, file, first, last - first + 1);
+    return weir_respond(req, 206, (int64_t)(last - first + 1));
+}
+
+static weir_rc refuse_range(weir_req *req, struct file *file)
+{
+    char *text = weir_alloc(req, 40);
+    int n = snprintf(text, 40, "bytes */%llu", (unsigned long long)file->size);
+
+    file_release(file);
+    set_known(req, WEIR_F_CONTENT_RANGE, (weir_str){text, (size_t)n});
+    return weir_reply(req, 416, WEIR_REASON_RANGE_NOT_SATISFIABLE, WEIR_STR(""), WEIR_STR(""),
+                      "the range asked for lies behind the file's end");
+}
+
+static weir_str copy(weir_req *req, weir_str s)
+{
+    char *text = weir_alloc(req, s.n + 1);
+
+    memcpy(text, s.p, s.n);
+    return (weir_str){text, s.n};
+}
+
+/* Answers that do not hold the entry until they are sent need copies. */
+static weir_rc send_without_body(weir_req *req, struct file *file, uint32_t status)
+{
+    set_known(req, WEIR_F_ETAG, copy(req, (weir_str){file->etag, file->etag_n}));
+    set_known(req, WEIR_F_LAST_MODIFIED, copy(req, (weir_str){file->modified, 29}));
+    file_release(file);
+    return status == 412 ? weir_reply(req, 412, WEIR_REASON_HTTP_REQUEST_DENIED, WEIR_STR(""),
+                                      WEIR_STR(""), "a precondition of the request is not met")
+                         : weir_respond(req, status, 0);
+}
+
+static weir_rc send_file(weir_req *req, struct file *file)
+{
+    uint64_t first, last;
+    uint32_t status = conditions_check(req, file);
+
+    if (status != 200) {
+        return send_without_body(req, file, status);
+    }
+    enum range_result range = range_parse(req, file, &first, &last);
+    if (range == RANGE_BAD) {
+        return refuse_range(req, file);
+    }
+    set_head(req, file);
+    if (range == RANGE_ONE) {
+        return send_range(req, file, first, last);
+    }
+    uint64_t size = file->size;
+    if (size == 0) {
+        set_known(req, WEIR_F_ETAG, copy(req, (weir_str){file->etag, file->etag_n}));
+        set_known(req, WEIR_F_LAST_MODIFIED, copy(req, (weir_str){file->modified, 29}));
+    }
+    add_content(req, file, 0, size);
+    return weir_respond(req, 200, (int64_t)size);
+}
+
+/* ---- finding ---- */
+
+static weir_str join(weir_req *req, weir_str a, weir_str b)
+{
+    char *text = weir_alloc(req, a.n + b.n + 1);
+
+    memcpy(text, a.p, a.n);
+    if (b.n) {
+        memcpy(text + a.n, b.p, b.n);
+    }
+    return (weir_str){text, a.n + b.n};
+}
+
+/* A relative redirect: it cannot name an inner host or port. */
+static weir_rc redirect_to_folder(weir_req *req)
+{
+    weir_str raw = weir_get(req, WEIR_GET_RAW_PATH);
+    weir_str query = weir_get(req, WEIR_GET_QUERY);
+    weir_str to;
+
+    while (raw.n > 1 && raw.p[1] == '/') { /* "//host" would be another host's address */
+        raw.p++;
+        raw.n--;
+    }
+    to = join(req, raw, WEIR_STR("/"));
+    if (query.n) {
+        to = join(req, join(req, to, WEIR_STR("?")), query);
+    }
+    set_known(req, WEIR_F_LOCATION, to);
+    return weir_reply(req, 301, WEIR_REASON_CONFIGURED, WEIR_STR("text/plain"),
+                      WEIR_STR("moved permanently\n"), NULL);
+}
+
+/* NULL with errno: none of the index names is there. */
+static struct file *find_index(weir_req *req, const struct conf *conf, weir_str folder)
+{
+    const weir_str *names = conf->index.items;
+
+    for (size_t i = 0; i < conf->index.n; i++) {
+        struct file *file = file_get(conf->root_fd, join(req, folder, names[i]));
+
+        if (file && !file->is_folder) {
+            return file;
+        }
+        if (file) {
+            file_release(file);
+        }
+    }
+    errno = ENOENT;
+    return NULL;
+}
+
+static bool has_hidden_part(weir_str path)
+{
+    for (size_t i = 0; i + 1 < path.n; i++) {
+        if (path.p[i] == '/' && path.p[i + 1] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* NULL with errno; EISDIR: a folder that was named without its slash. */
+static struct file *look_up(weir_req *req, const struct conf *conf, weir_str path)
+{
+    if (path.n && path.p[path.n - 1] == '/') {
+        return find_index(req, conf, path);
+    }
+    struct file *file = file_get(conf->root_fd, path);
+    if (file && file->is_folder) {
+        file_release(file);
+        errno = EISDIR;
+        return NULL;
+    }
+    return file;
+}
+
+/* The path below the folder: with `mount` without the route's prefix. */
+static weir_str path_below(weir_req *req, const struct conf *conf, weir_str path)
+{
+    weir_str prefix = weir_get(req, WEIR_GET_ROUTE_PREFIX);
+
+    if (conf->mount.n == 0) {
+        return path;
+    }
+    while (prefix.n && prefix.p[prefix.n - 1] == '/') {
+        prefix.n--;
+    }
+    if (path.n >= prefix.n && memcmp(path.p, prefix.p, prefix.n) == 0) {
+        path.p += prefix.n;
+        path.n -= prefix.n;
+    }
+    return path.n ? path : WEIR_STR("/");
+}
+
+static weir_rc try_all(weir_req *req, const struct conf *conf)
+{
+    const weir_template *const *templates = conf->try_.items;
+    weir_str path = weir_get(req, WEIR_GET_PATH);
+
+    for (size_t i = 0; i < conf->try_.n; i++) {
+        weir_eval(req, templates[i], &path);
+        if (path.n == 4 && path.p[0] == '=') {
+            uint32_t status = (uint32_t)((path.p[1] - '0') * 100 + (path.p[2] - '0') * 10 +
+                                         (path.p[3] - '0'));
+
+            return refuse(req, status, WEIR_REASON_FILE_NOT_FOUND, "nothing in `try` is there",
+                          weir_get(req, WEIR_GET_PATH));
+        }
+        if (path.n == 0 || path.p[0] != '/' || (!conf->hidden && has_hidden_part(path))) {
+            continue;
+        }
+        struct file *file = look_up(req, conf, path_below(req, conf, path));
+        if (file) {
+            return send_file(req, file);
+        }
+    }
+    return refuse(req, 404, WEIR_REASON_FILE_NOT_FOUND, "nothing in `try` is there", path);
+}
+
+static weir_rc start(weir_req *req, const void *conf_)
+{
+    const struct conf *conf = conf_;
+    weir_str method = weir_get(req, WEIR_GET_METHOD);
+    weir_str path = weir_get(req, WEIR_GET_PATH);
+
+    if (!(method.n == 3 && memcmp(method.p, "GET", 3) == 0) &&
+        !(method.n == 4 && memcmp(method.p, "HEAD", 4) == 0)) {
+        set_known(req, WEIR_F_ALLOW, WEIR_STR("GET, HEAD"));
+        return refuse(req, 405, WEIR_REASON_METHOD_NOT_ALLOWED, "files take GET and HEAD only",
+                      method);
+    }
+    if (path.n == 0 || path.p[0] != '/') {
+        return refuse(req, 404, WEIR_REASON_FILE_NOT_FOUND, "not a path", path);
+    }
+    if (!conf->hidden && has_hidden_part(path)) {
+        return refuse(req, 404, WEIR_REASON_FILE_NOT_FOUND,
+                      "names that begin with a dot are served only with `hidden = true`", path);
+    }
+    if (conf->try_.n) {
+        return try_all(req, conf);
+    }
+    struct file *file = look_up(req, conf, path_below(req, conf, path));
+    if (file) {
+        return send_file(req, file);
+    }
+    if (errno == EISDIR) {
+        return redirect_to_folder(req);
+    }
+    return refuse_errno(req, errno, path);
+}
+
+/* ---- configuration ---- */
+
+static void check(weir_cfg *cfg, void *conf_)
+{
+    const struct conf *conf = conf_;
+
+    if (conf->root.n && conf->mount.n) {
+        weir_cfg_error(cfg, "mount", "`root` and `mount` exclude each other: `root` appends the "
+                                     "whole path, `mount` takes the place of the route's");
+    } else if (conf->root.n == 0 && conf->mount.n == 0) {
+        weir_cfg_error(cfg, NULL, "expected `root` or `mount`: the folder with the files");
+    }
+}
+
+static void commit(weir_cfg *cfg, void *conf_)
+{
+    struct conf *conf = conf_;
+    const char *path = conf->mount.n ? conf->mount.p : conf->root.p;
+
+    conf->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (conf->root_fd < 0) {
+        weir_cfg_error(cfg, conf->mount.n ? "mount" : "root", "%s: %s", path, strerror(errno));
+    }
+}
+
+static const weir_handler_ops handler = {.size = sizeof(handler), .start = start};
+
+static const weir_module module = {
+    WEIR_MODULE_HEAD("static", "0.1"),
+    .doc = "Answers with files.",
+    .scopes = WEIR_S_SITE | WEIR_S_ROUTE,
+    .opts = opts,
+    .opt_n = WEIR_COUNT(opts),
+    .conf_size = sizeof(struct conf),
+    .check = check,
+    .commit = commit,
+    .handler = &handler,
+};
+
+WEIR_MODULE(static, 1, "handler", module)
