@@ -36,18 +36,10 @@ struct conf {
     /* made by check and commit */
     enum format kind;
     struct sink *sink;
-    /* hidden options: what the built-in formats are made of */
+    /* what the built-in formats are made of */
     const weir_template *time_local, *time_iso, *request, *bytes, *upstream_addr, *upstream_status,
         *request_time, *reason;
 };
-
-#define PART(member_, text_)                                                                       \
-    {.name = "_" #member_,                                                                         \
-     .type = WEIR_T_TEMPLATE,                                                                      \
-     .flags = WEIR_OPT_RESPONSE,                                                                   \
-     .offset = offsetof(struct conf, member_),                                                     \
-     .dflt = text_,                                                                                \
-     .doc = "Part of the built-in formats."}
 
 static const weir_opt opts[] = {
     {.name = "path",
@@ -79,14 +71,6 @@ static const weir_opt opts[] = {
      .dflt = "1s",
      .min = 1,
      .doc = "How long a line may be held back."},
-    PART(time_local, "$time_local"),
-    PART(time_iso, "$time_iso8601"),
-    PART(request, "$request"),
-    PART(bytes, "$body_bytes_sent"),
-    PART(upstream_addr, "$upstream_addr"),
-    PART(upstream_status, "$upstream_status"),
-    PART(request_time, "$request_time"),
-    PART(reason, "$reason"),
 };
 
 static struct sink *sinks;
@@ -355,11 +339,24 @@ static struct sink *find_sink(const char *path)
     return NULL;
 }
 
+static void compile_parts(weir_cfg *cfg, struct conf *conf)
+{
+    conf->time_local = weir_cfg_template(cfg, NULL, WEIR_STR("$time_local"));
+    conf->time_iso = weir_cfg_template(cfg, NULL, WEIR_STR("$time_iso8601"));
+    conf->request = weir_cfg_template(cfg, NULL, WEIR_STR("$request"));
+    conf->bytes = weir_cfg_template(cfg, NULL, WEIR_STR("$body_bytes_sent"));
+    conf->upstream_addr = weir_cfg_template(cfg, NULL, WEIR_STR("$upstream_addr"));
+    conf->upstream_status = weir_cfg_template(cfg, NULL, WEIR_STR("$upstream_status"));
+    conf->request_time = weir_cfg_template(cfg, NULL, WEIR_STR("$request_time"));
+    conf->reason = weir_cfg_template(cfg, NULL, WEIR_STR("$reason"));
+}
+
 static void commit(weir_cfg *cfg, void *conf_)
 {
     struct conf *conf = conf_;
     const char *path = strcmp(conf->path.p, "stdout") == 0 ? NULL : conf->path.p;
 
+    compile_parts(cfg, conf);
     conf->sink = find_sink(path);
     if (conf->sink) {
         return;

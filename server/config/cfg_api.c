@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "config/log_file.h"
 #include "config/scope.h"
+#include "config/variables.h"
 #include "http/template.h"
 #include "upstream/target.h"
 
@@ -118,6 +119,18 @@ static weir_str cfg_api_template_text(const weir_template *template_, bool *is_c
     return constant ? template_->constant : template_->source;
 }
 
+static const weir_template *cfg_api_compile(weir_cfg *cfg, const char *opt, weir_str text)
+{
+    struct template_error error = {0};
+    const weir_template *t = template_compile(&cfg->config->arena, text, WEIR_LOG,
+                                              variables_lookup, cfg->config, &error);
+
+    if (!t) {
+        report(cfg, opt, "%s", error.text);
+    }
+    return t;
+}
+
 static const weir_cfg_api api = {
     .size = sizeof(api),
     .error = cfg_api_error,
@@ -128,6 +141,7 @@ static const weir_cfg_api api = {
     .upstream = cfg_api_upstream,
     .open_log = cfg_api_open_log,
     .template_text = cfg_api_template_text,
+    .compile = cfg_api_compile,
 };
 
 const weir_cfg_api *cfg_api(void)

@@ -12,8 +12,8 @@
 #include "config/log_file.h"
 #include "config/source.h"
 
-#ifndef WEIR_MODULES_DIR
-#define WEIR_MODULES_DIR "/usr/lib/weir/modules"
+#ifndef WEIR_MODULESDIR
+#define WEIR_MODULESDIR "/usr/lib/weir/modules"
 #endif
 
 struct config *config_current;
@@ -66,7 +66,7 @@ static void index_modules(struct config *config, const weir_host *host)
     if (n == 0) {
         const char *tree = build_tree_modules(&config->arena);
 
-        folders[count++] = tree ? tree : WEIR_MODULES_DIR;
+        folders[count++] = tree ? tree : WEIR_MODULESDIR;
     }
     for (uint32_t i = 0; i < count; i++) {
         searched = arena_printf(&config->arena, "%s%s%s", searched.p, i ? ", " : "", folders[i]);

@@ -171,9 +171,9 @@ int conn_write(struct conn *conn, struct weir_chain *chain, bool more)
             return -errno;
         }
         chain_drop(chain, (uint64_t)n);
-        /* A short write of memory means a full socket; a file or pipe may just have been slow to
-         * give, so those are tried until the socket says EAGAIN. */
-        if ((size_t)n < asked && kind != LINK_FILE && kind != LINK_PIPE) {
+        /* A short write means a full socket; only a pipe may have been slow to give, so that is
+         * tried until the socket says EAGAIN. */
+        if ((size_t)n < asked && kind != LINK_PIPE) {
             conn->can_write = false;
             return -EAGAIN;
         }
