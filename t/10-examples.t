@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# The example configurations load as written, or say which module they lack.
+use strict;
+use warnings;
+use Test::More;
+use Weir::Test;
+
+my $examples = source_dir() . '/t/examples';
+my $minimal = read_file("$examples/01-minimal.conf");
+for my $case (['00-server.conf'], ['01-minimal.conf'], ['03-websocket.conf'],
+    ['02-production.conf', 'tls', 'http2'], ['04-upstreams.conf', 'least_conn', 'ip_hash'],
+    ['05-cache.conf', 'cache'], ['06-limits.conf', 'limit', 'access', 'auth_basic'],
+    ['07-php.conf', 'fastcgi', 'compress']) {
+    my ($name, @missing) = @$case;
+    my ($status, undef, $said) = run_weir('-t', '-c', "$examples/$name");
+    is $status, @missing ? 1 : 0, "$name " . (@missing ? 'is refused' : 'loads') or diag $said;
+    like $said, qr/error:.*"?\Q$_\E"?/, "$name: $_ is named" for @missing;
+}
+my ($status, $first) = run_weir('-T', '-c', "$examples/01-minimal.conf");
+my $file = write_file(new_dir() . '/again.conf', $first);
+my (undef, $second) = run_weir('-T', '-c', $file);
+s/\s*#.*$//mg for $first, $second;
+is $second, $first, 'what -T prints can be read back';
+done_testing;

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# Master, loader, workers: reload, refusal, a killed worker, reopened logs, an orderly end.
+use strict;
+use warnings;
+use Test::More;
+use Weir::Test;
+
+my $site = 'sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; respond = { text = "TEXT"; };'
+    . ' access_log = { path = "%dir%/access.log"; flush = "10ms"; }; } );';
+my $weir = weir($site =~ s/TEXT/one/r, workers => 2, may_die => 1);
+is get($weir, '/')->{body}, 'one', 'it serves';
+is scalar(my @workers = $weir->worker_pids), 2, 'two workers';
+
+ok $weir->reload($site =~ s/TEXT/two/r), 'a reload';
+is get($weir, '/')->{body}, 'two', 'is live when it says so';
+ok !$weir->reload('sites = ( { listen = "nonsense"; } );'), 'a wrong configuration is refused';
+like $weir->{said}, qr/weir\.conf:\d+: error/, 'with the reason';
+is get($weir, '/')->{body}, 'two', 'and the old one goes on';
+$weir->configure($site =~ s/TEXT/two/r);
+
+my ($victim) = $weir->worker_pids;
+kill 'KILL', $victim;
+ok $weir->logged(qr/worker $victim died of signal 9/), 'a killed worker is logged';
+ok wait_for { my @now = $weir->worker_pids; @now == 2 && !grep { $_ == $victim } @now },
+    'and replaced';
+is get($weir, '/')->{status}, 200, 'the service goes on';
+
+rename "$weir->{dir}/access.log", "$weir->{dir}/access.log.1";
+like $weir->command('reopen'), qr/^ok/, 'reopen';
+ok wait_for { -e "$weir->{dir}/access.log" }, 'row 16: the log has a new file';
+get($weir, '/after');
+ok wait_for { read_file("$weir->{dir}/access.log") =~ m{GET /after HTTP/1.1" 200} },
+    'which gets the new lines';
+
+my $busy = weir('sites = ( { listen = [ "http://127.0.0.1:' . $weir->port . '" ]; respond = {}; } );',
+    may_fail => 1);
+isnt scalar($busy->wait_end), 0, 'row 2: a port in use ends the start';
+like $busy->all_output, qr/weir\.conf:\d+: error: cannot listen on .*in use/, 'and is named';
+ok $weir->stop('QUIT'), 'an orderly end';
+done_testing;
