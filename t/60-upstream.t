@@ -23,7 +23,7 @@ upstream = {
   guarded  = { servers = ( { address = "127.0.0.1:$dead"; max_fails = 3; fail_timeout = "30s"; },
                            { address = "127.0.0.1:$b{b}{port}"; backup = true; } ); };
   racy     = { servers = [ "127.0.0.1:$racy->{port}" ]; };
-  pair     = { servers = [ "127.0.0.1:$deaf->{port}", "127.0.0.1:$b{a}{port}" ]; };
+  pair     = { servers = ( { address = "127.0.0.1:$deaf->{port}"; max_fails = 0; }, { address = "127.0.0.1:$b{a}{port}"; } ); };
   single   = { servers = [ "127.0.0.1:$dead" ]; };
 };
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; routes = (

@@ -352,7 +352,7 @@ static bool parse_target(struct weir_req *req)
     enum uri_result result = URI_OK;
 
     if (req->head.method == METHOD_CONNECT) {
-        req->plan = &config_current->top_plan;
+        req->close_after = true; /* what follows may be meant for the tunnel */
         request_reply(req, 405, WEIR_REASON_METHOD_NOT_ALLOWED, (weir_str){0}, (weir_str){0},
                       "weir is a reverse proxy: CONNECT is for forward proxies");
         return false;
