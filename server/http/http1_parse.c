@@ -464,6 +464,17 @@ static bool read_request(struct reader *r, struct http1_head *head)
     return read_expect(r->fields, head, r->error);
 }
 
+/* Refuses a head that is too large: it is the request line's fault when that alone is (RFC 9110,
+ * 15.5.15). */
+static void fail_too_large(const char *p, size_t n, uint32_t max_head, uint16_t status,
+                           struct http1_error *error)
+{
+    bool is_line = !memchr(p, '\n', n < max_head ? n : max_head);
+
+    fail(error, status == 502 ? 502 : is_line ? 414 : 431,
+         "the head is larger than client.max_header");
+}
+
 /* The common part: waits for the end of the head. DONE: *end is behind the empty line. */
 static enum http1_result wait_for_end(const char *p, size_t n, size_t *scanned, uint32_t max_head,
                                       uint16_t status, struct http1_error *error, size_t *end)
@@ -476,16 +487,13 @@ static enum http1_result wait_for_end(const char *p, size_t n, size_t *scanned, 
         }
         *scanned = n;
         if (n >= max_head) {
-            bool in_line = !memchr(p, '\n', n);
-
-            fail(error, status == 502 ? 502 : in_line ? 414 : 431,
-                 "the head is larger than client.max_header");
+            fail_too_large(p, n, max_head, status, error);
             return HTTP1_ERROR;
         }
         return HTTP1_MORE;
     }
     if (*end > max_head) {
-        fail(error, status == 502 ? 502 : 431, "the head is larger than client.max_header");
+        fail_too_large(p, n, max_head, status, error);
         return HTTP1_ERROR;
     }
     return HTTP1_DONE;
