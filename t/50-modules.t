@@ -72,7 +72,8 @@ is $one->('/static/sub')->{status}, 301, 'row 6: a folder is redirected';
 is $one->('/static/sub?q=1')->header('Location'), '/static/sub/?q=1', 'row 6: with its query, without a port';
 is $one->('/static/sub/')->{body}, 'the index', 'row 22: the index';
 is $one->("/static/$_")->{status}, 404, "row 22: $_ is not served" for qw(.hidden outer nothing);
-is $one->("/static/$_")->{status}, 400, "row 22: $_" for '../../etc/passwd', '%00', '%2e%2e/%2e%2e/x';
+is $one->("/static/$_")->{status}, 400, "row 22: $_" for '../../etc/passwd', '%00', '%2e%2e/%2e%2e/x',
+    'sub%2Findex.html';
 is $one->('/mounted/a.css')->{body}, 'body { color: red }', 'a mount';
 is $one->('/mounted/../secret')->{body}, "GET /mounted/../secret HTTP/1.1", 'leaves its route, not its folder';
 is $one->('/mounteda.css')->{body}, 'GET /mounteda.css HTTP/1.1', 'a mount begins at a segment';

@@ -364,6 +364,7 @@ static const weir_handler_ops handler = {.size = sizeof(handler), .start = start
 static const weir_module module = {
     WEIR_MODULE_HEAD("static", "0.1"),
     .doc = "Answers with files.",
+    .flags = WEIR_MODULE_DECODED_PATH,
     .scopes = WEIR_S_SITE | WEIR_S_ROUTE,
     .opts = opts,
     .opt_n = WEIR_COUNT(opts),

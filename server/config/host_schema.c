@@ -106,8 +106,8 @@ static const weir_opt server_table[] = {
      .doc = "How long old workers may finish what they serve after a reload."},
     {.name = "stall_timeout",
      .type = WEIR_T_DURATION,
+     .flags = SCHEMA_LATER,
      AT(struct server_conf, stall_timeout_ms),
-     .dflt = "5s",
      .doc = "After how long a worker that does not come around is logged."},
 };
 

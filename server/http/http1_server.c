@@ -12,10 +12,12 @@
 
 #define LINGER_MS 2000       /* how long a client may take to notice that we are done */
 #define SKIP_MAX (256 * 1024) /* bytes of an unread request body that are read to keep a connection */
+#define MIN_RATE_GRACE_MS 10000
 #define DRAIN_GRACE_MS 500   /* idle connections of a draining worker wait this long */
 
 unsigned client_count;
 void (*clients_on_empty)(void);
+void (*clients_on_gone)(void);
 bool clients_draining;
 
 static struct client *clients;
@@ -95,6 +97,9 @@ static void client_close(struct client *client)
     client_count--;
     if (!client->deferred) {
         free(client);
+    }
+    if (clients_on_gone) {
+        clients_on_gone();
     }
     if (client_count == 0 && clients_on_empty) {
         clients_on_empty();
@@ -246,6 +251,14 @@ static bool body_is_too_large(const struct weir_req *req)
     return req->limits->max_body && req->body_in_total > req->limits->max_body;
 }
 
+/* client.min_rate, after its grace: a body that drips in would otherwise meet every deadline. */
+static bool is_too_slow(const struct weir_req *req)
+{
+    uint64_t ms = (clock_us() - req->start_us) / 1000;
+
+    return ms > MIN_RATE_GRACE_MS && req->body_in_total < req->limits->min_rate * ms / 1000;
+}
+
 /* Reads and hands on the request body while the source wants it. */
 static void pump_body(struct client *client)
 {
@@ -277,6 +290,11 @@ static void pump_body(struct client *client)
         }
         if (body_is_too_large(req)) {
             body_failed(client, 413, WEIR_REASON_REQUEST_TOO_LARGE, NULL);
+            return;
+        }
+        if (req->limits->min_rate && !req->body_in_done && is_too_slow(req)) {
+            body_failed(client, 408, WEIR_REASON_REQUEST_TIMEOUT,
+                        "the request's body comes slower than client.min_rate");
             return;
         }
         if (!chain_is_empty(&req->body_in) || req->body_in_done) {

@@ -55,7 +55,8 @@ void client_tunnel_end(struct client *client);
  * after a grace time. */
 void clients_drain(void);
 extern unsigned client_count;
-extern void (*clients_on_empty)(void);
+extern void (*clients_on_empty)(void); /* the last one has gone */
+extern void (*clients_on_gone)(void);  /* one has gone */
 extern bool clients_draining;
 
 #endif

@@ -422,6 +422,17 @@ static bool body_is_allowed(struct weir_req *req)
     return false;
 }
 
+/* "%2F" is no slash, but a file's name has none either: whoever maps paths to files would see
+ * another path than the one that the rules were written for. */
+static bool slash_is_allowed(const struct weir_req *req)
+{
+    if (!req->uri.has_escaped_slash || req->limits->encoded_slash == SLASH_KEEP) {
+        return true;
+    }
+    return req->limits->encoded_slash == SLASH_AUTO &&
+           !(req->plan->handler->desc->flags & WEIR_MODULE_DECODED_PATH);
+}
+
 static void run_content(struct weir_req *req)
 {
     const struct plan *plan = req->plan;
@@ -429,6 +440,11 @@ static void run_content(struct weir_req *req)
     if (!plan->handler) {
         request_reply(req, 404, WEIR_REASON_ROUTE_NOT_FOUND, (weir_str){0}, (weir_str){0},
                       "the route has no content: give it proxy, static, respond or redirect");
+        return;
+    }
+    if (!slash_is_allowed(req)) {
+        request_reply(req, 400, WEIR_REASON_HTTP_REQUEST_ERROR, (weir_str){0}, (weir_str){0},
+                      "the path has an escaped slash: client.encoded_slash = \"keep\" lets it pass");
         return;
     }
     const weir_handler_ops *ops = plan->handler->desc->handler;

@@ -10,9 +10,28 @@
 static struct acceptor *acceptors;
 static uint32_t acceptor_n;
 
+static uint64_t connections_max;
+
 static void on_accept(struct acceptor *acceptor, int fd, const struct addr *addr)
 {
     client_open(acceptor->arg, fd, addr);
+    if (client_count >= connections_max && !clients_draining) {
+        log_warn("server.connections: %u clients are connected, more have to wait", client_count);
+        for (uint32_t i = 0; i < acceptor_n; i++) {
+            acceptor_pause(&acceptors[i]);
+        }
+    }
+}
+
+/* A place became free. Accepting begins again a little below the limit, so that it does not
+ * flutter. */
+static void on_client_gone(void)
+{
+    if (client_count + 1 + connections_max / 64 <= connections_max) {
+        for (uint32_t i = 0; i < acceptor_n; i++) {
+            acceptor_resume(&acceptors[i]);
+        }
+    }
 }
 
 int server_start(const struct config *config, const int *fds)
@@ -20,6 +39,8 @@ int server_start(const struct config *config, const int *fds)
     int on = 1;
 
     acceptor_n = config->listener_n;
+    connections_max = (uint64_t)config->server.connections;
+    clients_on_gone = on_client_gone;
     acceptors = mem_zalloc((acceptor_n + 1) * sizeof(*acceptors));
     for (uint32_t i = 0; i < acceptor_n; i++) {
         if (config->listeners[i]->addr.sa.sa_family != AF_UNIX) {

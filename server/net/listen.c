@@ -26,7 +26,7 @@ static void complain(int error)
  * last turn showed to be waiting. */
 static bool accept_some(struct acceptor *acceptor, unsigned most)
 {
-    for (unsigned i = 0; i < most; i++) {
+    for (unsigned i = 0; i < most && !acceptor->paused; i++) {
         struct addr addr = {.len = sizeof(addr.un)};
         int fd = accept4(acceptor->fd, &addr.sa, &addr.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -65,11 +65,28 @@ void acceptor_start(struct acceptor *acceptor, int fd,
     event_add(&acceptor->event, NULL);
 }
 
+void acceptor_pause(struct acceptor *acceptor)
+{
+    if (!acceptor->paused && acceptor->fd >= 0) {
+        acceptor->paused = true;
+        event_del(&acceptor->event);
+    }
+}
+
+void acceptor_resume(struct acceptor *acceptor)
+{
+    if (acceptor->paused && acceptor->fd >= 0) {
+        acceptor->paused = false;
+        event_add(&acceptor->event, NULL);
+    }
+}
+
 void acceptor_stop(struct acceptor *acceptor)
 {
     if (acceptor->fd < 0) {
         return;
     }
+    acceptor->paused = false;
     while (accept_some(acceptor, BATCH_MAX)) {
     }
     event_del(&acceptor->event);

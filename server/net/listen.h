@@ -10,6 +10,7 @@ struct acceptor {
     int fd;
     struct event event;
     unsigned batch;   /* connections taken per turn; grows while the queue is long */
+    bool paused;
     void (*on_accept)(struct acceptor *acceptor, int fd, const struct addr *addr);
     void *arg;
 };
@@ -17,6 +18,9 @@ struct acceptor {
 /* Takes connections from the listening, non-blocking socket `fd`, which stays the caller's. */
 void acceptor_start(struct acceptor *acceptor, int fd,
                     void (*on_accept)(struct acceptor *, int, const struct addr *), void *arg);
+/* Leaves connections in the queue for a while. Both may be called twice. */
+void acceptor_pause(struct acceptor *acceptor);
+void acceptor_resume(struct acceptor *acceptor);
 /* Takes what is in the queue already, then no more. */
 void acceptor_stop(struct acceptor *acceptor);
 

@@ -114,7 +114,10 @@ enum {
      * own settings, instead of once with the inherited ones. */
     WEIR_MODULE_ADDITIVE = 2,
     /* On failure the routes that use the module are closed (503), not served without it. */
-    WEIR_MODULE_FAIL_CLOSED = 4
+    WEIR_MODULE_FAIL_CLOSED = 4,
+    /* The handler goes by the decoded path: an escaped slash in it is refused with 400 before
+     * the handler runs, unless client.encoded_slash says otherwise. */
+    WEIR_MODULE_DECODED_PATH = 8
 };
 
 typedef struct weir_module {
