@@ -5,7 +5,7 @@ use warnings;
 use Test::More;
 
 my $build = $ENV{WEIR_BUILD} or plan skip_all => 'WEIR_BUILD is not set: run make check';
-my @programs = grep { -x && !/\./ } glob "$build/t/unit/*";
+my @programs = grep { -x && -f && !m{\.[^/]*$} } glob "$build/t/unit/*";
 cmp_ok(scalar @programs, '>=', 7, 'the unit tests are built');
 for my $program (@programs) {
     my $output = `$program 2>&1`;

@@ -28,9 +28,8 @@ is get($weir, '/')->{status}, 200, 'the service goes on';
 rename "$weir->{dir}/access.log", "$weir->{dir}/access.log.1";
 like $weir->command('reopen'), qr/^ok/, 'reopen';
 ok wait_for { -e "$weir->{dir}/access.log" }, 'row 16: the log has a new file';
-get($weir, '/after');
-ok wait_for { read_file("$weir->{dir}/access.log") =~ m{GET /after HTTP/1.1" 200} },
-    'which gets the new lines';
+ok wait_for { get($weir, '/after'); read_file("$weir->{dir}/access.log") =~ m{GET /after HTTP/1.1" 200} },
+    'which gets the new lines once each worker has it';
 
 my $busy = weir('sites = ( { listen = [ "http://127.0.0.1:' . $weir->port . '" ]; respond = {}; } );',
     may_fail => 1);

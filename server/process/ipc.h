@@ -14,6 +14,7 @@ enum ipc_type {
     IPC_READY,      /* loader: workers accept */
     IPC_FAILED,     /* loader: the text says why */
     IPC_DRAIN,      /* master, loader: finish what is under way, then exit */
+    IPC_DRAINING,   /* worker, loader: no new connection is taken any more */
     IPC_STOP,       /* exit at once */
     IPC_REOPEN,     /* log files */
     IPC_GONE        /* loader: all workers have ended */

@@ -30,7 +30,7 @@
 struct worker {
     pid_t pid;          /* 0: not running */
     int sock;
-    bool ready;
+    bool ready, draining;
     uint64_t started_ms;
     uint64_t backoff_ms;
     uint64_t start_at_ms; /* when to start it again; 0: not waiting */
@@ -44,6 +44,7 @@ struct loader {
     uint32_t worker_n;
     bool announced;     /* the master knows that all workers accept */
     bool ending;        /* drain or stop */
+    bool drain_told;    /* the master knows that no worker accepts any more */
     uint64_t kill_at_ms; /* 0: never */
 };
 
@@ -344,6 +345,7 @@ static void on_worker(struct loader *l, struct worker *worker)
         return; /* waitpid() will tell */
     }
     worker->ready = worker->ready || message.type == IPC_READY;
+    worker->draining = worker->draining || message.type == IPC_DRAINING;
     for (uint32_t i = 0; i < l->worker_n; i++) {
         if (!l->workers[i].ready) {
             return;
@@ -352,6 +354,20 @@ static void on_worker(struct loader *l, struct worker *worker)
     if (!l->announced) {
         l->announced = true;
         ipc_send(l->master, IPC_READY, l->worker_n, NULL, -1);
+    }
+}
+
+/* Once no worker accepts any more, the new generation alone decides about new connections. */
+static void tell_draining(struct loader *l)
+{
+    for (uint32_t i = 0; i < l->worker_n; i++) {
+        if (l->workers[i].pid && !l->workers[i].draining) {
+            return;
+        }
+    }
+    if (!l->drain_told && l->master >= 0) {
+        l->drain_told = true;
+        ipc_send(l->master, IPC_DRAINING, 0, NULL, -1);
     }
 }
 
@@ -418,6 +434,9 @@ static void supervise(struct loader *l, int signals)
             on_master(l);
         }
         do_what_is_due(l);
+        if (l->ending) {
+            tell_draining(l);
+        }
     }
     free(polls);
 }

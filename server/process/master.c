@@ -34,6 +34,7 @@ struct generation {
     pid_t pid;
     int sock;
     bool ready, refused;
+    bool accepts;            /* takes connections, or may still do so */
     time_t since;
     uint32_t workers;
 };
@@ -117,12 +118,26 @@ static void tell_ready(struct master *m, char status)
     }
 }
 
+/* A reload is done when the new generation accepts and no older one does: from then on every new
+ * connection meets the new configuration. */
+static void answer_reload(struct master *m)
+{
+    for (const struct generation *g = m->newest; g; g = g->next) {
+        if (g != m->serving && g->accepts) {
+            return;
+        }
+    }
+    if (m->serving == m->newest && m->serving) {
+        control_answer(&m->control, "ok generation %u serves\n", m->serving->number);
+    }
+}
+
 static void become_serving(struct master *m, struct generation *g)
 {
     struct generation *before = m->serving;
 
     m->serving = g;
-    g->ready = true;
+    g->ready = g->accepts = true;
     g->since = time(NULL);
     m->restart_ms = 0;
     if (before) {
@@ -130,7 +145,7 @@ static void become_serving(struct master *m, struct generation *g)
     }
     notify_state("READY=1\nSTATUS=Serving\n");
     tell_ready(m, 0);
-    control_answer(&m->control, "ok generation %u serves\n", g->number);
+    answer_reload(m);
 }
 
 static void refuse_generation(struct master *m, struct generation *g, const char *why)
@@ -212,6 +227,10 @@ static void on_loader(struct master *m, struct generation *g)
         g->workers = message.index;
         become_serving(m, g);
         break;
+    case IPC_DRAINING:
+        g->accepts = false;
+        answer_reload(m);
+        break;
     case IPC_FAILED:
         refuse_generation(m, g, message.text);
         break;
@@ -264,6 +283,7 @@ static void generation_died(struct master *m, struct generation *g, int status)
         m->restart_at_ms = clock_now.ms + m->restart_ms;
     }
     free(g);
+    answer_reload(m);
     if (m->newest && m->newest == m->serving && !m->newest->next) {
         sockets_drop_older(&m->sockets, m->newest->number);
     }

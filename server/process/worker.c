@@ -80,6 +80,7 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
     switch (message.type) {
     case IPC_DRAIN:
         server_drain(finish);
+        ipc_send(sock, IPC_DRAINING, 0, NULL, -1);
         break;
     case IPC_STOP:
         finish();
