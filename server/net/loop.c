@@ -16,6 +16,7 @@ struct loop loop;
 
 static struct later *later_first;
 static struct event *tick;
+static int64_t armed_for_ms; /* when `tick` is due; 0: it is not armed */
 static bool stopping;
 static bool trim_wanted;
 static uint64_t last_trim_ms;
@@ -70,6 +71,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     (void)arg;
+    armed_for_ms = 0;
 }
 
 void loop_init(void)
@@ -98,7 +100,6 @@ void loop_init(void)
 static void arm_tick(void)
 {
     int64_t wait_ms = timers_next_ms();
-    static int64_t armed_for_ms;
 
     if (trim_wanted && (wait_ms < 0 || wait_ms > TRIM_INTERVAL_MS)) {
         wait_ms = TRIM_INTERVAL_MS;
