@@ -94,12 +94,20 @@ static void set_known(weir_req *req, uint32_t id, weir_str value)
     weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, id, value);
 }
 
-/* The entry stays while the response uses it: its texts are part of the head. */
+static weir_str copy(weir_req *req, weir_str s)
+{
+    char *text = weir_alloc(req, s.n + 1);
+
+    memcpy(text, s.p, s.n);
+    return (weir_str){text, s.n};
+}
+
+/* Texts of the entry are copied: logs look at them after the body, and with it the entry, has gone. */
 static void set_head(weir_req *req, const struct file *file)
 {
     set_known(req, WEIR_F_CONTENT_TYPE, file->type);
-    set_known(req, WEIR_F_LAST_MODIFIED, (weir_str){file->modified, 29});
-    set_known(req, WEIR_F_ETAG, (weir_str){file->etag, file->etag_n});
+    set_known(req, WEIR_F_LAST_MODIFIED, copy(req, (weir_str){file->modified, 29}));
+    set_known(req, WEIR_F_ETAG, copy(req, (weir_str){file->etag, file->etag_n}));
     set_known(req, WEIR_F_ACCEPT_RANGES, WEIR_STR("bytes"));
 }
 
@@ -138,14 +146,6 @@ static weir_rc refuse_range(weir_req *req, struct file *file)
                       "the range asked for lies behind the file's end");
 }
 
-static weir_str copy(weir_req *req, weir_str s)
-{
-    char *text = weir_alloc(req, s.n + 1);
-
-    memcpy(text, s.p, s.n);
-    return (weir_str){text, s.n};
-}
-
 /* Answers that do not hold the entry until they are sent need copies. */
 static weir_rc send_without_body(weir_req *req, struct file *file, uint32_t status)
 {
@@ -154,7 +154,7 @@ static weir_rc send_without_body(weir_req *req, struct file *file, uint32_t stat
     file_release(file);
     return status == 412 ? weir_reply(req, 412, WEIR_REASON_HTTP_REQUEST_DENIED, WEIR_STR(""),
                                       WEIR_STR(""), "a precondition of the request is not met")
-                         : weir_respond(req, status, 0);
+                         : weir_respond(req, status, status == 304 ? -1 : 0);
 }
 
 static weir_rc send_file(weir_req *req, struct file *file)
@@ -174,10 +174,6 @@ static weir_rc send_file(weir_req *req, struct file *file)
         return send_range(req, file, first, last);
     }
     uint64_t size = file->size;
-    if (size == 0) {
-        set_known(req, WEIR_F_ETAG, copy(req, (weir_str){file->etag, file->etag_n}));
-        set_known(req, WEIR_F_LAST_MODIFIED, copy(req, (weir_str){file->modified, 29}));
-    }
     add_content(req, file, 0, size);
     return weir_respond(req, 200, (int64_t)size);
 }
