@@ -8,7 +8,7 @@ use Weir::Test;
 my $examples = source_dir() . '/t/examples';
 my $minimal = read_file("$examples/01-minimal.conf");
 for my $case (['00-server.conf'], ['01-minimal.conf'], ['03-websocket.conf'],
-    ['02-production.conf', 'tls', 'http2'], ['04-upstreams.conf', 'least_conn', 'ip_hash'],
+    ['04-upstreams.conf', 'least_conn', 'ip_hash'],
     ['05-cache.conf', 'cache'], ['06-limits.conf', 'limit', 'access', 'auth_basic'],
     ['07-php.conf', 'fastcgi', 'compress']) {
     my ($name, @missing) = @$case;
@@ -16,6 +16,18 @@ for my $case (['00-server.conf'], ['01-minimal.conf'], ['03-websocket.conf'],
     is $status, @missing ? 1 : 0, "$name " . (@missing ? 'is refused' : 'loads') or diag $said;
     like $said, qr/error:.*"?\Q$_\E"?/, "$name: $_ is named" for @missing;
 }
+
+# Paths aside: the certificate, the key and the root have to be there.
+my $dir = new_dir();
+make_certificate($dir);
+mkdir "$dir/www";
+my $production = read_file("$examples/02-production.conf");
+$production =~ s{"/etc/ssl/certs/example.com.crt"}{"$dir/cert.pem"};
+$production =~ s{"/etc/ssl/private/example.com.key"}{"$dir/key.pem"};
+$production =~ s{"/var/www/example.com"}{"$dir/www"};
+my ($loads, undef, $why) = run_weir('-t', '-c', write_file("$dir/production.conf", $production));
+is $loads, 0, '02-production.conf loads' or diag $why;
+
 my ($status, $first) = run_weir('-T', '-c', "$examples/01-minimal.conf");
 my $file = write_file(new_dir() . '/again.conf', $first);
 my (undef, $second) = run_weir('-T', '-c', $file);

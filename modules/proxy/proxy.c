@@ -7,6 +7,11 @@
 
 #define FORWARDED_FIELDS 4
 
+struct proxy_tls {
+    bool verify;
+    weir_str ca, name, certificate, key;
+};
+
 struct proxy_conf {
     weir_str to;
     const weir_template *host;
@@ -14,6 +19,7 @@ struct proxy_conf {
     bool forwarded, websocket, buffering, request_buffering, retry;
     uint64_t connect_timeout_ms, send_timeout_ms, read_timeout_ms, deadline_ms, tunnel_timeout_ms;
     uint64_t buffer_head, buffer_body, buffer_file;
+    struct proxy_tls tls;
     /* made by commit */
     const weir_upstream *upstream;
     weir_str prefix;      /* the path in `to`, put before what is sent */
@@ -27,6 +33,18 @@ struct proxy_conf {
 #define OPT_MS(name_, default_, doc_)                                                              \
     {.name = #name_, .type = WEIR_T_DURATION, .offset = offsetof(struct proxy_conf, name_##_ms),   \
      .dflt = (default_), .doc = (doc_)}
+
+#define TLS(name_, type_, default_, doc_)                                                          \
+    {.name = #name_, .type = (type_), .offset = offsetof(struct proxy_tls, name_),                 \
+     .dflt = (default_), .doc = (doc_)}
+
+static const weir_opt tls_options[] = {
+    TLS(verify, WEIR_T_BOOL, "true", "Checks the backend's certificate and its name."),
+    TLS(ca, WEIR_T_PATH, NULL, "File with the certificates to trust; absent: the system's."),
+    TLS(name, WEIR_T_STR, NULL, "The name in the certificate, and for SNI; absent: the URL's."),
+    TLS(certificate, WEIR_T_PATH, NULL, "File with weir's own certificate, if backends ask."),
+    TLS(key, WEIR_T_PATH, NULL, "File with its key."),
+};
 
 static const weir_opt options[] = {
     {.name = "to",
@@ -54,6 +72,12 @@ static const weir_opt options[] = {
     OPT(strip_prefix, WEIR_T_STR, NULL, "Path segments cut off the front of the path."),
     OPT(add_prefix, WEIR_T_STR, NULL, "Path segments put in front of the path."),
     OPT(retry, WEIR_T_BOOL, "true", "Tries the next peer when one gave no answer."),
+    {.name = "tls",
+     .type = WEIR_T_GROUP,
+     .offset = offsetof(struct proxy_conf, tls),
+     .sub = tls_options,
+     .sub_n = WEIR_COUNT(tls_options),
+     .doc = "For https:// backends."},
 };
 
 /* ---- the target ---- */
@@ -196,6 +220,21 @@ static void check(weir_cfg *cfg, void *conf_)
     }
 }
 
+static const void *tls_settings(weir_cfg *cfg, const struct proxy_conf *conf)
+{
+    const weir_tls_client client = {
+        .size = sizeof(client),
+        .verify = conf->tls.verify,
+        .ca = conf->tls.ca,
+        .name = conf->tls.name,
+        .certificate = conf->tls.certificate,
+        .key = conf->tls.key,
+    };
+    bool is_https = conf->to.n > 8 && memcmp(conf->to.p, "https://", 8) == 0;
+
+    return is_https ? weir_cfg_tls_client(cfg, "to", &client) : NULL;
+}
+
 static void commit(weir_cfg *cfg, void *conf_)
 {
     struct proxy_conf *conf = (struct proxy_conf *)conf_;
@@ -220,6 +259,7 @@ static void commit(weir_cfg *cfg, void *conf_)
         .buffer_head = conf->buffer_head,
         .buffer_body = conf->buffer_body,
         .buffer_file = conf->buffer_file,
+        .tls = tls_settings(cfg, conf),
     };
     conf->is_simple = !conf->forwarded && !conf->host && conf->prefix.n == 0 &&
                       conf->add_prefix.n == 0 && conf->strip_prefix.n == 0;
@@ -240,4 +280,4 @@ static const weir_module module = {
     .handler = &handler,
 };
 
-WEIR_MODULE(proxy, 1, "handler", module)
+WEIR_MODULE(proxy, 2, "handler", module)

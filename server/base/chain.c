@@ -7,6 +7,8 @@
 
 #include "base/recycle.h"
 
+#define SMALL 64 /* bytes for which a buffer of their own would be a waste */
+
 static struct recycle links = {.size = sizeof(struct link)};
 
 static void link_free(struct link *link)
@@ -84,6 +86,24 @@ void chain_add_ref(struct weir_chain *chain, const void *p, size_t n, void (*unr
     set_unref(link, unref, arg);
 }
 
+/* Frame heads and the like share one buffer, of which each chain holds a slice. */
+static struct buf *small_text;
+
+static void add_small(struct weir_chain *chain, const void *p, size_t n)
+{
+    if (!small_text || buf_room(small_text) < n) {
+        if (small_text) {
+            buf_release(small_text);
+        }
+        small_text = buf_create();
+    }
+    char *at = small_text->data + small_text->used;
+
+    memcpy(at, p, n);
+    small_text->used += (uint32_t)n;
+    chain_add_buf(chain, small_text, at, n);
+}
+
 void chain_add_copy(struct weir_chain *chain, const void *p, size_t n)
 {
     struct link *last = chain->last;
@@ -98,6 +118,10 @@ void chain_add_copy(struct weir_chain *chain, const void *p, size_t n)
         last->buf->used += (uint32_t)n;
         last->n += n;
         chain->bytes += n;
+        return;
+    }
+    if (n <= SMALL) {
+        add_small(chain, p, n);
         return;
     }
     struct buf *buf = n <= BUF_SIZE ? buf_create() : buf_create_sized((uint32_t)n);
@@ -282,5 +306,9 @@ ssize_t chain_peek(const struct weir_chain *chain, void *out, size_t n)
 
 void chain_trim(void)
 {
+    if (small_text && small_text->refs == 1) {
+        buf_release(small_text);
+        small_text = NULL;
+    }
     recycle_trim(&links);
 }

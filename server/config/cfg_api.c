@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "config/keys.h"
 #include "config/log_file.h"
 #include "config/scope.h"
 #include "config/variables.h"
 #include "http/template.h"
+#include "upstream/group.h"
 #include "upstream/target.h"
 
 /* "response.set.X-Name" below the group; NULL: not set. */
@@ -131,6 +133,28 @@ static const weir_template *cfg_api_compile(weir_cfg *cfg, const char *opt, weir
     return t;
 }
 
+static const void *cfg_api_tls_client(weir_cfg *cfg, const char *opt, const weir_tls_client *client)
+{
+    struct source at = place_of(cfg, opt);
+    const struct module *module = keys_transport(cfg->config, &at);
+
+    if (!module) {
+        return NULL;
+    }
+    struct tls_client *made = arena_zalloc(&cfg->config->arena, sizeof(*made));
+    made->transport = (struct transport){module->desc->transport, module};
+    made->settings = made->transport.ops->client_settings(cfg, opt, client);
+    return made->settings ? made : NULL;
+}
+
+unsigned char config_secret[CONFIG_SECRET];
+
+static const unsigned char *cfg_api_secret(const weir_cfg *cfg)
+{
+    (void)cfg;
+    return config_secret;
+}
+
 static const weir_cfg_api api = {
     .size = sizeof(api),
     .error = cfg_api_error,
@@ -142,6 +166,8 @@ static const weir_cfg_api api = {
     .open_log = cfg_api_open_log,
     .template_text = cfg_api_template_text,
     .compile = cfg_api_compile,
+    .tls_client = cfg_api_tls_client,
+    .secret = cfg_api_secret,
 };
 
 const weir_cfg_api *cfg_api(void)

@@ -90,6 +90,11 @@ typedef void config_option_fn(void *arg, const char *option, const char *value,
 void config_each_option(const struct config *config, const struct route *route,
                         const struct module *module, config_option_fn *fn, void *arg);
 
+/* What modules make keys from: the same in all workers and generations, since the master keeps it.
+ * All zero where nothing is served (`weir -t`). */
+#define CONFIG_SECRET 32
+extern unsigned char config_secret[CONFIG_SECRET];
+
 /* The configuration being loaded or run by this process; what weir_cfg_* works on. */
 extern struct config *config_current;
 

@@ -108,20 +108,26 @@ static struct module *load(struct config *config, const struct source *at, struc
     return module;
 }
 
-bool keys_need_module(struct config *config, const struct source *at, const char *name,
-                      const char *what_for)
+const struct module *keys_transport(struct config *config, const struct source *at)
 {
-    struct module_info *info = registry_find(&config->registry, str_from(name));
+    struct module_info *info = registry_find_provider(&config->registry, STR("transport"));
 
     if (!info && is_folder_unknown(config)) {
-        return false;
+        return NULL;
     }
     if (!info) {
-        error_at(config, at, "%s needs the module %s, which is not installed (searched in %s)",
-                 what_for, name, config->tree->searched.p);
-        return false;
+        error_at(config, at,
+                 "https:// needs the module tls, which is not installed (searched in %s)",
+                 config->tree->searched.p);
+        return NULL;
     }
-    return load(config, at, info) != NULL;
+    const struct module *module = load(config, at, info);
+    if (module && !module->desc->transport) {
+        error_at(config, at, "the module \"%s\" does not provide the transport it promises",
+                 module->desc->name);
+        return NULL;
+    }
+    return module;
 }
 
 const weir_regex_ops *keys_regex(struct config *config, const struct source *at)

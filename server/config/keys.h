@@ -17,9 +17,8 @@ void keys_unknown_option(struct config *config, const char *what, struct rows ro
 /* Loads the module that provides regular expressions. NULL: the mistake was reported, at `at`. */
 const weir_regex_ops *keys_regex(struct config *config, const struct source *at);
 
-/* Loads a module that makes https:// listeners possible. False: reported. */
-bool keys_need_module(struct config *config, const struct source *at, const char *name,
-                      const char *what_for);
+/* Loads the module that makes https:// possible. NULL: the mistake was reported, at `at`. */
+const struct module *keys_transport(struct config *config, const struct source *at);
 
 /* Scopes as words: "at the top level", "in a site or a route". */
 const char *keys_in(uint32_t scopes);

@@ -85,12 +85,16 @@ static struct listener *take_listener(struct config *config, const struct node *
         }
         return known;
     }
-    if (tls && !keys_need_module(config, &node->at, "tls", "https://")) {
+    const struct module *transport = tls ? keys_transport(config, &node->at) : NULL;
+    if (tls && !transport) {
         return NULL;
     }
     struct listener *listener = arena_zalloc(&config->arena, sizeof(*listener));
     *listener = (struct listener){
         .addr = addr, .text = url, .tls = tls, .source = node->at, .index = config->listener_n};
+    if (tls) {
+        listener->transport = (struct transport){transport->desc->transport, transport};
+    }
     struct listener **all = arena_alloc(&config->arena, (config->listener_n + 1) * sizeof(*all));
     if (config->listener_n) {
         memcpy(all, config->listeners, config->listener_n * sizeof(*all));
@@ -259,12 +263,73 @@ static void sort_patterns(struct host_pattern *patterns, uint32_t n)
     }
 }
 
+/* ---- protocols ---- */
+
+static bool has_codec(const struct listener *listener, const struct module *module)
+{
+    for (uint32_t i = 0; i < listener->codec_n; i++) {
+        if (listener->codecs[i] == module) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_codec(struct config *config, struct listener *listener, struct site *site,
+                      const struct plan_use *use)
+{
+    const weir_codec_ops *codec = use->module->desc->codec;
+    const struct module **all;
+
+    if (listener->tls && !site->protocols.n) {
+        weir_str rest = site->protocols.n ? site->protocols : STR("\x08http/1.1");
+
+        site->protocols = arena_printf(&config->arena, "%c%s%.*s", (int)strlen(codec->alpn),
+                                       codec->alpn, (int)rest.n, rest.p);
+    }
+    if (!listener->tls && codec->preface && codec->is_cleartext && codec->is_cleartext(use->conf)) {
+        listener->preface = codec->preface;
+        listener->preface_codec = use->module;
+    }
+    if (!has_codec(listener, use->module)) {
+        all = arena_alloc(&config->arena, (listener->codec_n + 1) * sizeof(*all));
+        if (listener->codec_n) {
+            memcpy(all, listener->codecs, listener->codec_n * sizeof(*all));
+        }
+        all[listener->codec_n++] = use->module;
+        listener->codecs = all;
+    }
+}
+
+static void add_protocols(struct config *config, struct listener *listener, struct site *site)
+{
+    const struct plan *plan = &site->self->plan;
+
+    if (listener->tls && !plan_conf(plan, listener->transport.module)) {
+        error_at(config, &site->source,
+                 "the site listens at %s, but has no certificate: add tls = { certificate = "
+                 "\"...\"; key = \"...\"; };",
+                 listener->text.p);
+        return;
+    }
+    for (uint32_t i = 0; i < plan->use_n; i++) {
+        if (plan->uses[i].module->desc->codec) {
+            add_codec(config, listener, site, &plan->uses[i]);
+        }
+    }
+}
+
 void build_listeners_done(struct config *config)
 {
+    bool is_sound = config->diag.errors == 0; /* else some sites have no plan */
+
     for (uint32_t i = 0; i < config->listener_n; i++) {
         struct listener *listener = config->listeners[i];
 
         sort_patterns(listener->suffixes, listener->suffix_n);
         sort_patterns(listener->prefixes, listener->prefix_n);
+        for (uint32_t k = 0; is_sound && k < listener->site_n; k++) {
+            add_protocols(config, listener, listener->sites[k]);
+        }
     }
 }

@@ -5,9 +5,11 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/running.h"
 #include "base/str.h"
 #include "config/cfg_api.h"
-#include "http/http1_server.h"
+#include "http/client.h"
+#include "http/codec_server.h"
 #include "http/server.h"
 #include "http/template.h"
 #include "module/regex.h"
@@ -68,7 +70,9 @@ static weir_str api_get(const weir_req *req, weir_get_what what)
     case WEIR_GET_ROUTE_PREFIX:
         return req->route && req->route->kind == ROUTE_PREFIX ? req->route->path : STR("");
     case WEIR_GET_PROTOCOL:
-        return req->head.minor ? STR("HTTP/1.1") : STR("HTTP/1.0");
+        return req->client->codec ? STR("HTTP/2.0")
+               : req->head.minor  ? STR("HTTP/1.1")
+                                  : STR("HTTP/1.0");
     }
     return STR("");
 }
@@ -430,6 +434,47 @@ static int64_t api_peer(const weir_peer *peer, uint32_t what)
     }
 }
 
+/* ---- transports and codecs ---- */
+
+static const void *api_site_conf(const weir_listener *handle, weir_str name, bool *is_known)
+{
+    const struct listener *listener = (const struct listener *)handle;
+    const struct site *site = listener_site_or_default(listener, name, is_known);
+
+    return plan_conf(&site->self->plan, module_running);
+}
+
+static weir_str api_site_protocols(const weir_listener *handle, weir_str name)
+{
+    const struct listener *listener = (const struct listener *)handle;
+    const struct site *site = listener_site_or_default(listener, name, NULL);
+
+    return site->protocols.n ? site->protocols : STR("\x08http/1.1");
+}
+
+static void *api_transport(const weir_req *req)
+{
+    const struct weir_io *io = req->client->conn.io;
+
+    return io && io->module == module_running ? io->state : NULL;
+}
+
+static const weir_conn_api conn_api = {
+    .size = sizeof(conn_api),
+    .io_read = io_api_read,
+    .io_write = io_api_write,
+    .site_conf = api_site_conf,
+    .site_protocols = api_site_protocols,
+    .transport = api_transport,
+    .stream_open = codec_stream_open,
+    .stream_body = codec_stream_body,
+    .stream_end = codec_stream_end,
+    .stream_gone = codec_stream_gone,
+    .stream_pending = codec_stream_pending,
+    .stream_take = codec_stream_take,
+    .stream_trailers = codec_stream_trailers,
+};
+
 static weir_host tables = {
     .size = sizeof(tables),
     .abi_major = WEIR_ABI_MAJOR,
@@ -440,6 +485,7 @@ static weir_host tables = {
     .log = api_log,
     .peer = api_peer,
     .match = regex_match,
+    .conn = &conn_api,
 };
 
 const weir_host *host_tables(void)

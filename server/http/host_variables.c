@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "http/http1_server.h"
+#include "http/client.h"
 #include "http/request.h"
 #include "http/variable.h"
 #include "upstream/exchange.h"
@@ -90,7 +90,10 @@ static weir_rc get_server_port(weir_req *req, weir_str suffix, weir_str *out)
 static weir_rc get_server_protocol(weir_req *req, weir_str suffix, weir_str *out)
 {
     (void)suffix;
-    return give(req->head.minor ? STR("HTTP/1.1") : STR("HTTP/1.0"), out);
+    return give(req->client->codec ? STR("HTTP/2.0")
+                : req->head.minor  ? STR("HTTP/1.1")
+                                   : STR("HTTP/1.0"),
+                out);
 }
 
 static weir_rc get_status(weir_req *req, weir_str suffix, weir_str *out)

@@ -362,6 +362,12 @@ static bool read_absolute(struct http1_head *head, struct http1_error *error)
     return true;
 }
 
+bool http1_target_is_valid(weir_str target)
+{
+    return target.n > 0 && all_in(target, C_TARGET) &&
+           (target.p[0] == '/' || str_eq(target, STR("*")));
+}
+
 static bool read_target(struct http1_head *head, struct http1_error *error)
 {
     if (head->target.n == 0 || !all_in(head->target, C_TARGET)) {

@@ -98,6 +98,10 @@ enum http1_result http1_parse_response(const char *p, size_t n, size_t *scanned,
                                        struct http1_head *head, struct fields *fields, size_t *used,
                                        struct http1_error *error);
 
+/* Has the target only bytes that RFC 3986 allows in a path and query, and begins with "/" (or is
+ * "*")? */
+bool http1_target_is_valid(weir_str target);
+
 /* Is this Host or authority valid (RFC 3986, 3.2.2: reg-name, IPv4, [IPv6], optional port, no
  * userinfo)? Splits off the port: *host without it and without a trailing dot; port 0: none. */
 bool http1_split_authority(weir_str authority, weir_str *host, uint16_t *port);

@@ -5,113 +5,22 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "http/chunked.h"
+#include "http/codec_server.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #define LINGER_MS 2000       /* how long a client may take to notice that we are done */
 #define SKIP_MAX (256 * 1024) /* bytes of an unread request body that are read to keep a connection */
 #define MIN_RATE_GRACE_MS 10000
-#define DRAIN_GRACE_MS 500   /* idle connections of a draining worker wait this long */
 
-unsigned client_count;
-void (*clients_on_empty)(void);
-void (*clients_on_gone)(void);
-bool clients_draining;
-
-static struct client *clients;
-
-static void client_process(struct client *client);
-
-/* While a client is being worked on, calls that come back to it only note what they want, and a
- * closed one stays in memory: the outermost caller frees it. */
-static bool enter(struct client *client)
-{
-    bool outermost = !client->deferred;
-
-    client->deferred = true;
-    return outermost;
-}
-
-/* False: the client is no more. */
-static bool leave(struct client *client, bool outermost)
-{
-    if (!outermost) {
-        return client->state != CLIENT_CLOSED;
-    }
-    client->deferred = false;
-    if (client->state == CLIENT_CLOSED) {
-        free(client);
-        return false;
-    }
-    return true;
-}
-
-static const struct client_conf *limits_of(const struct client *client)
-{
-    if (client->req && client->req->limits) {
-        return client->req->limits;
-    }
-    const struct listener *listener = client->listener;
-    const struct site *site = listener->fallback ? listener->fallback : listener->sites[0];
-    return &site->self->client;
-}
-
-static void set_timer(struct client *client, uint64_t ms)
-{
-    timer_set(&client->conn.timer, clock_now.ms + ms);
-}
-
-static void drop_input(struct client *client)
-{
-    if (client->in) {
-        buf_release(client->in);
-        client->in = NULL;
-        client->in_at = 0;
-    }
-}
-
-static void client_close(struct client *client)
-{
-    if (client->state == CLIENT_CLOSED) {
-        return;
-    }
-    client->state = CLIENT_CLOSED;
-    if (client->req) {
-        struct weir_req *req = client->req;
-
-        client->req = NULL;
-        request_end(req);
-    }
-    drop_input(client);
-    conn_close(&client->conn);
-    if (client->next) {
-        client->next->prev = client->prev;
-    }
-    if (client->prev) {
-        client->prev->next = client->next;
-    } else {
-        clients = client->next;
-    }
-    client_count--;
-    if (!client->deferred) {
-        free(client);
-    }
-    if (clients_on_gone) {
-        clients_on_gone();
-    }
-    if (client_count == 0 && clients_on_empty) {
-        clients_on_empty();
-    }
-}
-
-void client_abort(struct client *client)
+static void client_abort(struct client *client)
 {
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
     /* A reset, not an orderly end: nobody may take what was sent for the whole. */
     setsockopt(client->conn.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    client->was_cut = true;
     client_close(client);
 }
 
@@ -137,7 +46,7 @@ static void make_room(struct client *client, size_t wanted)
         memcpy(fresh->data, client->in->data + client->in_at, have);
         fresh->used = (uint32_t)have;
     }
-    drop_input(client);
+    client_drop_input(client);
     client->in = fresh;
     client->in_at = 0;
 }
@@ -147,26 +56,15 @@ static void consume(struct client *client, size_t n)
 {
     client->in_at += (uint32_t)n;
     if (client->in_at == client->in->used) {
-        drop_input(client);
+        client_drop_input(client);
     }
 }
 
 static struct weir_req *request_create(struct client *client)
 {
-    struct arena arena;
-
-    arena_init(&arena);
-    struct weir_req *req = arena_zalloc(&arena, sizeof(*req));
-    req->arena = arena;
-    req->client = client;
-    req->listener = client->listener;
-    fields_init(&req->fields[WEIR_REQUEST], &req->arena);
-    fields_init(&req->fields[WEIR_RESPONSE], &req->arena);
-    req->length = -1;
-    req->start_us = clock_us();
-    client->req = req;
+    client->req = client_request(client);
     client->scanned = 0;
-    return req;
+    return client->req;
 }
 
 /* ---- the request body ---- */
@@ -175,7 +73,7 @@ static void start_body(struct client *client)
 {
     struct weir_req *req = client->req;
 
-    client->wants_body = false;
+    req->wants_body = false;
     client->body_left = req->head.framing == FRAMING_LENGTH ? req->head.content_length : 0;
     client->chunked = NULL;
     if (req->head.framing == FRAMING_CHUNKED) {
@@ -235,15 +133,17 @@ static bool decode_body(struct client *client)
     return true;
 }
 
+static bool flush_now(struct client *client);
+
 static void body_failed(struct client *client, uint32_t status, weir_reason reason,
                         const char *detail)
 {
     struct weir_req *req = client->req;
 
-    client->wants_body = false;
+    req->wants_body = false;
     req->close_after = true;
     request_reply(req, status, reason, (weir_str){0}, (weir_str){0}, detail);
-    client_flush(client);
+    flush_now(client);
 }
 
 static bool body_is_too_large(const struct weir_req *req)
@@ -264,20 +164,20 @@ static void pump_body(struct client *client)
 {
     struct weir_req *req = client->req;
 
-    while (client->req == req && client->wants_body && !req->body_in_done) {
+    while (client->req == req && req->wants_body && !req->body_in_done) {
         if (!client->in) {
             if (!client->conn.can_read) {
-                set_timer(client, req->limits->body_timeout_ms);
+                client_set_timer(client, req->limits->body_timeout_ms);
                 return;
             }
             make_room(client, BUF_SIZE / 2);
             ssize_t n = conn_read(&client->conn, client->in);
             if (n == -EAGAIN) {
-                drop_input(client);
+                client_drop_input(client);
                 continue;
             }
             if (n <= 0) {
-                drop_input(client);
+                client_drop_input(client);
                 req->reason = WEIR_REASON_CLIENT_GONE;
                 client_close(client);
                 return;
@@ -298,7 +198,7 @@ static void pump_body(struct client *client)
             return;
         }
         if (!chain_is_empty(&req->body_in) || req->body_in_done) {
-            client->wants_body = false;
+            req->wants_body = false;
             timer_stop(&client->conn.timer);
             if (req->source && req->source->request_body) {
                 req->source->request_body(req);
@@ -307,19 +207,19 @@ static void pump_body(struct client *client)
     }
 }
 
-void client_want_body(struct client *client)
+static void want_body(struct weir_req *req)
 {
-    struct weir_req *req = client->req;
+    struct client *client = req->client;
 
-    client->wants_body = true;
+    req->wants_body = true;
     if (req->body_in_done) {
         return;
     }
     if (!client->deferred) {
-        bool outermost = enter(client);
+        bool outermost = client_enter(client);
 
         pump_body(client);
-        leave(client, outermost);
+        client_leave(client, outermost);
     }
 }
 
@@ -328,15 +228,16 @@ void client_want_body(struct client *client)
 static void linger(struct client *client)
 {
     client->state = CLIENT_LINGER;
-    drop_input(client);
-    shutdown(client->conn.fd, SHUT_WR);
-    set_timer(client, LINGER_MS);
+    client_drop_input(client);
+    conn_shutdown(&client->conn);
+    client_set_timer(client, LINGER_MS);
 }
 
 static void become_idle(struct client *client)
 {
     client->state = CLIENT_IDLE;
-    set_timer(client, clients_draining ? DRAIN_GRACE_MS : limits_of(client)->keepalive_timeout_ms);
+    client_set_timer(client, clients_draining ? DRAIN_GRACE_MS
+                                              : client_limits(client)->keepalive_timeout_ms);
 }
 
 /* All of the response is sent: what comes next on this connection? */
@@ -346,12 +247,12 @@ static void request_done(struct client *client)
     bool close_now = req->close_after;
     bool body_left = !req->body_in_done;
 
-    client->wants_body = false;
+    req->wants_body = false;
     if (body_left && !close_now) {
         chain_clear(&req->body_in);
         req->body_in_total = 0;
         client->state = CLIENT_SKIP;
-        set_timer(client, req->limits->body_timeout_ms);
+        client_set_timer(client, req->limits->body_timeout_ms);
         return;
     }
     client->req = NULL;
@@ -374,7 +275,7 @@ static bool flush_now(struct client *client)
     req->bytes_sent += before - req->out.bytes;
     if (rc == -EAGAIN) {
         if (before != req->out.bytes || client->conn.timer.deadline_ms == 0) {
-            set_timer(client, req->limits ? req->limits->send_timeout_ms : 60000);
+            client_set_timer(client, req->limits ? req->limits->send_timeout_ms : 60000);
         }
         return true;
     }
@@ -383,7 +284,7 @@ static bool flush_now(struct client *client)
         client_close(client);
         return false;
     }
-    if (!client->wants_body) {
+    if (!req->wants_body) {
         timer_stop(&client->conn.timer);
     }
     if (req->aborted) {
@@ -397,29 +298,29 @@ static bool flush_now(struct client *client)
     return true;
 }
 
-bool client_flush(struct client *client)
+static bool flush(struct weir_req *req)
 {
-    struct weir_req *req = client->req;
+    struct client *client = req->client;
 
     if (client->deferred) {
         return flush_now(client);
     }
-    bool outermost = enter(client);
+    bool outermost = client_enter(client);
     bool alive = flush_now(client);
 
-    if (!leave(client, outermost)) {
+    if (!client_leave(client, outermost)) {
         return false;
     }
     if (!alive && (client->in || client->conn.can_read)) {
-        client_process(client); /* the next request is waiting already */
+        http1_process(client); /* the next request is waiting already */
         return false;
     }
     return alive && client->req == req;
 }
 
-bool client_is_stalled(const struct client *client)
+static bool is_stalled(const struct weir_req *req)
 {
-    return !client->conn.can_write;
+    return !req->client->conn.can_write;
 }
 
 /* ---- heads ---- */
@@ -464,10 +365,30 @@ static void begin_request(struct client *client, size_t used)
     }
 }
 
+/* Is it another protocol's beginning, where the listener has such? */
+static bool is_preface(const struct client *client)
+{
+    const char *preface = client->listener->preface;
+    size_t n = input_bytes(client);
+
+    return preface && client->served == 0 && n >= strlen(preface) &&
+           memcmp(client->in->data + client->in_at, preface, strlen(preface)) == 0;
+}
+
 /* Parses a head from what has been read. False: more has to come. */
 static bool parse_head(struct client *client)
 {
-    const struct client_conf *limits = limits_of(client);
+    if (is_preface(client)) {
+        if (client->req) {
+            struct weir_req *req = client->req;
+
+            client->req = NULL;
+            request_end(req);
+        }
+        codec_server_start(client, client->listener->preface_codec, (weir_str){0});
+        return true;
+    }
+    const struct client_conf *limits = client_limits(client);
     struct http1_limits max = {.max_head = (uint32_t)limits->max_header,
                                .max_line = (uint32_t)limits->max_header,
                                .max_fields = (uint32_t)limits->max_headers};
@@ -488,7 +409,7 @@ static bool parse_head(struct client *client)
     }
     if (client->state == CLIENT_IDLE) {
         client->state = CLIENT_HEAD;
-        set_timer(client, limits->header_timeout_ms);
+        client_set_timer(client, limits->header_timeout_ms);
     }
     return false;
 }
@@ -504,7 +425,7 @@ static bool read_head(struct client *client)
     ssize_t n = conn_read(&client->conn, client->in);
     if (n == -EAGAIN) {
         if (have == 0) {
-            drop_input(client);
+            client_drop_input(client);
         }
         return client->conn.can_read;
     }
@@ -525,7 +446,7 @@ static bool skip_body(struct client *client)
             make_room(client, BUF_SIZE);
             ssize_t n = client->conn.can_read ? conn_read(&client->conn, client->in) : -EAGAIN;
             if (n <= 0) {
-                drop_input(client);
+                client_drop_input(client);
                 if (n == -EAGAIN) {
                     return false;
                 }
@@ -579,7 +500,7 @@ static bool busy(struct client *client)
         req->source->resume(req);
         return client->req != req || !chain_is_empty(&req->out) || req->finished || req->aborted;
     }
-    if (client->wants_body) {
+    if (req->wants_body) {
         pump_body(client);
         return client->req != req;
     }
@@ -601,6 +522,10 @@ static bool step(struct client *client)
         return skip_body(client);
     case CLIENT_LINGER:
         return linger_read(client);
+    case CLIENT_CODEC:
+        codec_server_process(client);
+        break;
+    case CLIENT_HANDSHAKE:
     case CLIENT_TUNNEL:
     case CLIENT_CLOSED:
         break;
@@ -609,26 +534,17 @@ static bool step(struct client *client)
 }
 
 /* Does all that can be done now. */
-static void client_process(struct client *client)
+void http1_process(struct client *client)
 {
-    bool outermost = enter(client);
+    bool outermost = client_enter(client);
 
     while (step(client)) {
     }
-    leave(client, outermost);
+    client_leave(client, outermost);
 }
 
-static void on_ready(struct conn *conn)
+void http1_on_timer(struct client *client)
 {
-    client_process(container_of(conn, struct client, conn));
-}
-
-static void on_timer(struct timer *timer)
-{
-    struct client *client = container_of(timer, struct client, conn.timer);
-
-    bool outermost = enter(client);
-
     switch (client->state) {
     case CLIENT_HEAD: {
         const struct http1_error error = {408, "the request's head took longer than "
@@ -637,7 +553,7 @@ static void on_timer(struct timer *timer)
         break;
     }
     case CLIENT_BUSY:
-        if (client->wants_body && !client->req->responded) {
+        if (client->req->wants_body && !client->req->responded) {
             body_failed(client, 408, WEIR_REASON_REQUEST_TIMEOUT,
                         "the request's body made no progress for client.body_timeout");
         } else {
@@ -649,23 +565,22 @@ static void on_timer(struct timer *timer)
     default:
         client_close(client);
     }
-    leave(client, outermost);
 }
 
-void client_open(const struct listener *listener, int fd, const struct addr *addr)
+void http1_refuse_plain(struct client *client)
 {
-    struct client *client = mem_zalloc(sizeof(*client));
+    static const char answer[] =
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 66\r\n"
+        "Connection: close\r\n\r\n"
+        "400 Bad Request: this port speaks HTTPS: use https:// in the URL.\n";
 
-    client->listener = listener;
-    client->addr = *addr;
-    client->next = clients;
-    if (clients) {
-        clients->prev = client;
-    }
-    clients = client;
-    client_count++;
-    conn_open(&client->conn, fd, on_ready, on_timer);
-    set_timer(client, limits_of(client)->header_timeout_ms);
+    send(client->conn.fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+    linger(client);
+}
+
+bool http1_is_idle(const struct client *client)
+{
+    return client->state == CLIENT_IDLE;
 }
 
 struct conn *client_tunnel(struct client *client, struct buf **rest, uint32_t *rest_at)
@@ -684,18 +599,18 @@ void client_tunnel_end(struct client *client)
     client_close(client);
 }
 
-void clients_drain(void)
-{
-    struct client *next;
+static const struct client_ops http1_ops = {
+    .head = http1_head,
+    .interim = http1_interim,
+    .add = http1_add,
+    .finish = http1_finish,
+    .flush = flush,
+    .is_stalled = is_stalled,
+    .want_body = want_body,
+};
 
-    clients_draining = true;
-    for (struct client *client = clients; client; client = next) {
-        next = client->next;
-        if (client->state == CLIENT_IDLE) {
-            set_timer(client, DRAIN_GRACE_MS);
-        }
-    }
-    if (client_count == 0 && clients_on_empty) {
-        clients_on_empty();
-    }
+void http1_start(struct client *client)
+{
+    client->ops = &http1_ops;
+    client->state = CLIENT_IDLE;
 }

@@ -3,16 +3,15 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/running.h"
 #include "base/str.h"
 #include "config/config.h"
-#include "http/http1_server.h"
+#include "http/client.h"
 #include "module/registry.h"
 #include "upstream/exchange.h"
 
 #include <stdio.h>
 #include <sys/random.h>
-
-const struct module *module_running;
 
 /* ---- ids, reasons, logs ---- */
 
@@ -47,6 +46,7 @@ static const char *const reason_names[WEIR_REASON_COUNT] = {
     [WEIR_REASON_REQUEST_TIMEOUT] = "request_timeout",
     [WEIR_REASON_REQUEST_TOO_LARGE] = "request_too_large",
     [WEIR_REASON_CLIENT_GONE] = "client_gone",
+    [WEIR_REASON_TLS_ERROR] = "tls_protocol_error",
     [WEIR_REASON_CONFIGURED] = "configured",
 };
 
@@ -145,7 +145,6 @@ static struct suspension *token_slot(weir_token token, uint32_t *index)
 static void go_on(struct suspension *slot, weir_rc outcome)
 {
     struct weir_req *req = slot->req;
-    struct client *client = req->client;
     uint32_t index;
 
     token_slot(req->token, &index);
@@ -153,7 +152,7 @@ static void go_on(struct suspension *slot, weir_rc outcome)
     req->suspended = false;
     req->token = 0;
     request_resumed(req, outcome);
-    client_flush(client);
+    client_flush(req);
 }
 
 static void on_resumed(struct later *later)

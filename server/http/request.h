@@ -44,6 +44,8 @@ enum step {
 struct weir_req {
     struct arena arena;
     struct client *client;
+    struct weir_req *next, *prev;    /* of the same connection */
+    uint32_t stream;                 /* its number in the codec's terms; 0 in HTTP/1 */
     const struct listener *listener;
     struct site *site;               /* NULL: none chosen, or nobody's */
     struct route *route;             /* NULL: the same */
@@ -72,6 +74,12 @@ struct weir_req {
     struct weir_chain body_in;       /* decoded, not consumed yet */
     uint64_t body_in_total;
     bool body_in_done;               /* body_in holds the rest */
+    bool wants_body;                 /* the source waits for more of it */
+    bool delivering;                 /* it is being given some */
+    bool is_extended_connect;        /* RFC 8441: the body is a tunnel's way in */
+    uint64_t body_acked;             /* bytes that made room for others in a codec's window */
+    uint64_t moved_ms;               /* when a codec's stream last made progress */
+    struct fields request_trailers;
 
     /* the response */
     const struct source_ops *source; /* NULL: all of it is in `out` */
@@ -89,7 +97,7 @@ struct weir_req {
     bool chunked_out;
     bool bodyless;                   /* HEAD, 204, 304: the body is not sent */
     bool close_after;                /* the connection ends with this response */
-    bool upgraded;                   /* 101 was sent */
+    bool upgraded;                   /* 101 was sent: what follows is a tunnel */
     weir_reason reason;
     const char *reason_detail;
 
@@ -121,11 +129,12 @@ void response_finish(struct weir_req *req);
 void response_abort(struct weir_req *req, weir_reason reason, const char *detail);
 
 /* An interim response (1xx), at once: status and fields given. */
-void response_interim(struct weir_req *req, uint32_t status, weir_str reason,
-                      const struct fields *fields);
+void response_interim(struct weir_req *req, uint32_t status, const struct fields *fields);
 
 /* RES_START and RES_HEADERS, for response_start(). */
 void request_run_response_hooks(struct weir_req *req);
+/* Does the content of the response go without saying: HEAD, 204, 304? */
+bool response_is_bodyless(const struct weir_req *req);
 /* The handler's pull() makes the body. */
 void handler_attach(struct weir_req *req);
 
@@ -149,8 +158,5 @@ void request_vlog(const struct weir_req *req, weir_log_level level, const char *
 weir_token request_suspend(struct weir_req *req, uint32_t deadline_ms, void (*on_cancel)(void *),
                            void *arg);
 weir_rc request_resume(weir_token token, weir_rc outcome);
-
-/* The module whose function runs now; NULL: the host. */
-extern const struct module *module_running;
 
 #endif

@@ -30,6 +30,17 @@ struct site *listener_find_site(const struct listener *listener, weir_str host)
     return listener->fallback;
 }
 
+struct site *listener_site_or_default(const struct listener *listener, weir_str name,
+                                      bool *is_known)
+{
+    struct site *site = name.n ? listener_find_site(listener, name) : listener->fallback;
+
+    if (is_known) {
+        *is_known = site != NULL;
+    }
+    return site ? site : listener->sites[0];
+}
+
 static bool takes_method(const struct route *route, uint32_t method, uint32_t *allowed)
 {
     if (route->methods == 0 || route->methods & method) {

@@ -4,7 +4,7 @@
 #include <netinet/tcp.h>
 
 #include "base/memory.h"
-#include "http/http1_server.h"
+#include "http/client.h"
 #include "net/listen.h"
 
 static struct acceptor *acceptors;

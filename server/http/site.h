@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "module/plan.h"
+#include "net/io.h"
 
 /* A place in the configuration. */
 struct source {
@@ -63,6 +64,7 @@ struct site {
     uint32_t route_n;
     struct route *self;      /* ROUTE_SITE */
     struct table exact;      /* EXACT routes by path */
+    weir_str protocols;      /* for ALPN, on the wire; empty: HTTP/1.1 alone */
     struct source source;
     uint32_t index;          /* in config->sites */
 };
@@ -76,6 +78,11 @@ struct listener {
     struct addr addr;
     weir_str text;           /* as configured: "http://127.0.0.1:80" */
     bool tls;
+    struct transport transport;    /* tls: which module's */
+    const struct module **codecs;  /* of its sites, HTTP/1 aside */
+    uint32_t codec_n;
+    const struct module *preface_codec;
+    const char *preface;           /* of the codec that is spoken here without tls; NULL: none */
     struct table hosts;      /* exact names -> struct site */
     struct host_pattern *suffixes; /* longest first */
     struct host_pattern *prefixes; /* longest first */
@@ -90,6 +97,11 @@ struct listener {
 /* The site of `host` (lower case, no port, no trailing dot): exact, longest "*.x", longest "x.*",
  * fallback. NULL: nobody's. */
 struct site *listener_find_site(const struct listener *listener, weir_str host);
+
+/* The same where some site has to be named, before there is a request: without one of that name the
+ * fallback, else the listener's first; *is_known (may be NULL) tells. */
+struct site *listener_site_or_default(const struct listener *listener, weir_str name,
+                                      bool *is_known);
 
 /* The route of a decoded path (DESIGN: exact; else the longest prefix if final; else the first
  * regex in file order; else the longest prefix; else the site itself). Routes that do not take

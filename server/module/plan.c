@@ -251,11 +251,21 @@ static bool build_phase(struct arena *arena, const struct plan_use *uses, uint32
     return fine;
 }
 
+const void *plan_conf(const struct plan *plan, const struct module *module)
+{
+    for (uint32_t i = 0; i < plan->use_n; i++) {
+        if (plan->uses[i].module == module) {
+            return plan->uses[i].conf;
+        }
+    }
+    return NULL;
+}
+
 bool plan_build(struct arena *arena, const struct plan_use *uses, uint32_t use_n,
                 const struct plan_order *orders, uint32_t order_n, struct plan *plan, char *error,
                 size_t error_size)
 {
-    *plan = (struct plan){0};
+    *plan = (struct plan){.uses = uses, .use_n = use_n};
     for (uint32_t i = 0; i < use_n; i++) {
         const struct module *module = uses[i].module;
 

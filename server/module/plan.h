@@ -6,6 +6,7 @@
 #include <weir/module.h>
 
 struct module;
+struct plan_use;
 
 /* The phases as small indices, in order. */
 enum phase {
@@ -38,6 +39,8 @@ struct plan {
     uint32_t hook_n[PHASE_COUNT];
     const struct module *handler;     /* NULL: the route has no content */
     const void *handler_conf;
+    const struct plan_use *uses;      /* all modules that are on, hooks or not */
+    uint32_t use_n;
 };
 
 /* One module that is enabled on a route, with its settings there. `outer` is the same module's
@@ -56,6 +59,9 @@ struct plan_order {
 };
 
 struct arena;
+
+/* The settings of a module that is on there. NULL: it is not. */
+const void *plan_conf(const struct plan *plan, const struct module *module);
 
 /* Sorts the hooks of `uses` (by stage; before/after; the admin's order; module name) and flattens
  * them into *plan, in `arena`. False: a cycle, or two content handlers; `error` says which. */

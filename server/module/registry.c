@@ -188,7 +188,7 @@ static const char *fault(const weir_module *desc, weir_str name)
     if (!desc) {
         return "its entry function returned nothing";
     }
-    if (desc->size < sizeof(*desc) || desc->abi_major != WEIR_ABI_MAJOR ||
+    if (desc->size < WEIR_MODULE_SIZE_0_1 || desc->abi_major != WEIR_ABI_MAJOR ||
         desc->hook_size != sizeof(weir_hook) || desc->opt_size != sizeof(weir_opt) ||
         desc->var_size != sizeof(weir_var)) {
         return "its tables do not have this ABI's sizes: begin weir_module with WEIR_MODULE_HEAD "
@@ -210,12 +210,25 @@ static const char *fault(const weir_module *desc, weir_str name)
     return NULL;
 }
 
+/* A module built for an older minor ends its table earlier: what it does not have is absent. */
+static const weir_module *whole_table(struct registry *registry, const weir_module *desc)
+{
+    weir_module *whole;
+
+    if (desc->size >= sizeof(*desc)) {
+        return desc;
+    }
+    whole = arena_zalloc(registry->arena, sizeof(*whole));
+    memcpy(whole, desc, desc->size);
+    return whole;
+}
+
 static struct module *add_loaded(struct registry *registry, struct module_info *info,
                                  const weir_module *desc)
 {
     struct module *module = arena_alloc(registry->arena, sizeof(*module));
 
-    *module = (struct module){.desc = desc,
+    *module = (struct module){.desc = whole_table(registry, desc),
                               .info = info,
                               .name = info->name,
                               .index = registry->module_n,

@@ -2,6 +2,7 @@
 #include "net/conn.h"
 
 #include "base/clock.h"
+#include "net/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,9 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     if (what & EV_WRITE) {
         conn->can_write = true;
     }
+    if (conn->io) {
+        io_woke(conn->io, what & (EV_READ | EV_CLOSED));
+    }
     conn->on_ready(conn);
 }
 
@@ -39,6 +43,7 @@ void conn_open(struct conn *conn, int fd, void (*on_ready)(struct conn *),
     conn->can_write = true;
     conn->peer_closed = false;
     conn->connecting = false;
+    conn->io = NULL;
     conn->on_ready = on_ready;
     timer_init(&conn->timer, on_timer);
     event_assign(&conn->event, loop.base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
@@ -62,9 +67,21 @@ void conn_close(struct conn *conn)
 {
     int fd = conn_detach(conn);
 
+    if (conn->io) {
+        io_destroy(conn->io);
+        conn->io = NULL;
+    }
     if (fd >= 0) {
         close(fd);
     }
+}
+
+void conn_shutdown(struct conn *conn)
+{
+    if (conn->io) {
+        io_shutdown(conn->io);
+    }
+    shutdown(conn->fd, SHUT_WR);
 }
 
 /* A short read means that the socket is drained: the next bytes make a new edge. Not so once the
@@ -92,6 +109,10 @@ static ssize_t note_read(struct conn *conn, ssize_t n, size_t asked)
 ssize_t conn_read(struct conn *conn, struct buf *buf)
 {
     size_t room = buf_room(buf);
+
+    if (conn->io) {
+        return io_read(conn->io, buf);
+    }
     ssize_t n = note_read(conn, recv(conn->fd, buf->data + buf->used, room, 0), room);
 
     if (n > 0) {
@@ -146,6 +167,16 @@ static ssize_t write_pipe(struct conn *conn, const struct link *link, bool more,
 }
 
 int conn_write(struct conn *conn, struct weir_chain *chain, bool more)
+{
+    return conn->io ? io_write(conn->io, chain) : conn_write_raw(conn, chain, more);
+}
+
+ssize_t conn_recv(struct conn *conn, void *p, size_t n)
+{
+    return note_read(conn, recv(conn->fd, p, n, 0), n);
+}
+
+int conn_write_raw(struct conn *conn, struct weir_chain *chain, bool more)
 {
     while (!chain_is_empty(chain)) {
         const struct link *link = chain->first;

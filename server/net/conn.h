@@ -12,6 +12,8 @@
 #include "base/timer.h"
 #include "net/loop.h"
 
+struct weir_io;
+
 struct conn {
     int fd;              /* -1: closed */
     bool can_read;       /* there may be something to read, or the end */
@@ -20,6 +22,7 @@ struct conn {
     bool connecting;
     void (*on_ready)(struct conn *conn); /* can_read or can_write was set */
     void *arg;           /* of an owner that does not embed it */
+    struct weir_io *io;  /* NULL: plain; else what is read and written goes through a transport */
     struct event event;
     struct timer timer;  /* the owner's */
 };
@@ -41,7 +44,10 @@ ssize_t conn_read(struct conn *conn, struct buf *buf);
  * follow at once, so that an unfilled segment may wait for them. */
 int conn_write(struct conn *conn, struct weir_chain *chain, bool more);
 
-/* Splices up to `n` bytes from the socket into a pipe's write end; like conn_read(). */
+/* Says the end of what is written: the other side reads it after the last byte. */
+void conn_shutdown(struct conn *conn);
+
+/* Splices up to `n` bytes from the socket (a plain one) into a pipe's write end; like conn_read(). */
 ssize_t conn_splice_in(struct conn *conn, int pipe_fd, size_t n);
 
 #endif

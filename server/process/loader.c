@@ -79,6 +79,16 @@ static bool refuse_config(struct loader *l)
 
 /* ---- sockets ---- */
 
+static void take_secret(const char *digits)
+{
+    for (size_t i = 0; i < CONFIG_SECRET; i++) {
+        unsigned byte = 0;
+
+        sscanf(digits + 2 * i, "%2x", &byte);
+        config_secret[i] = (unsigned char)byte;
+    }
+}
+
 static bool receive_sockets(struct loader *l)
 {
     struct ipc_message message;
@@ -92,6 +102,9 @@ static bool receive_sockets(struct loader *l)
         }
         if (message.type == IPC_SOCKETS_END) {
             return true;
+        }
+        if (message.type == IPC_SECRET) {
+            take_secret(message.text);
         }
         if (message.type == IPC_SOCKET && fd >= 0) {
             sockets_put(&l->sockets, message.text, message.index, fd, 0);

@@ -2,6 +2,7 @@
 #include "process/master.h"
 
 #include <errno.h>
+#include <sys/random.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -48,6 +49,7 @@ struct master {
     unsigned counter;
     struct control control;
     char pid_path[1024];
+    char secret[65];         /* 32 bytes as hexadecimal digits */
     int ready_fd;
     bool ending;
     uint64_t restart_at_ms;  /* 0: not waiting to start a generation */
@@ -57,14 +59,30 @@ struct master {
 
 /* ---- generations ---- */
 
-static void send_sockets(const struct master *m, const struct generation *g)
+static void send_held(const struct master *m, const struct generation *g)
 {
     for (uint32_t i = 0; i < m->sockets.n; i++) {
         const struct held_socket *held = &m->sockets.list[i];
 
         ipc_send(g->sock, IPC_SOCKET, held->index, held->address, held->fd);
     }
+    ipc_send(g->sock, IPC_SECRET, 0, m->secret, -1);
     ipc_send(g->sock, IPC_SOCKETS_END, 0, NULL, -1);
+}
+
+/* What modules make keys from (of session tickets): it outlives generations, and never leaves
+ * memory. */
+static void make_secret(struct master *m)
+{
+    unsigned char bytes[sizeof(m->secret) / 2];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes)) {
+        log_error("getrandom: %s", strerror(errno));
+        exit(1);
+    }
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        snprintf(m->secret + 2 * i, 3, "%02x", bytes[i]);
+    }
 }
 
 static _Noreturn void exec_loader(const struct master *m, int sock)
@@ -103,7 +121,7 @@ static struct generation *start_generation(struct master *m)
     *g = (struct generation){
         .next = m->newest, .number = ++m->counter, .pid = pid, .sock = pair[0]};
     m->newest = g;
-    send_sockets(m, g);
+    send_held(m, g);
     return g;
 }
 
@@ -435,6 +453,7 @@ int master_main(const char *config_path, int ready_fd)
     ssize_t n;
 
     m = (struct master){.config_path = config_path, .ready_fd = ready_fd};
+    make_secret(&m);
     control_init(&m.control);
     n = readlink("/proc/self/exe", m.self, sizeof(m.self) - 1);
     if (n < 0) {

@@ -163,11 +163,48 @@ static void note_connected(struct exchange *ex)
     ex->up->conn.connecting = false;
 }
 
+static void handshake_failed(struct exchange *ex)
+{
+    struct weir_io *io = ex->up->conn.io;
+    weir_str why = io_error(io);
+
+    if (io->error) {
+        exchange_failed(ex, WEIR_REASON_CONNECTION_REFUSED,
+                        arena_strdup(&ex->req->arena, strerror(io->error)));
+        return;
+    }
+    exchange_failed(ex, WEIR_REASON_TLS_ERROR,
+                    arena_printf(&ex->req->arena, "TLS handshake: %.*s", (int)why.n, why.p).p);
+}
+
+/* TLS before the first byte. False: it takes longer, or (ex->up NULL) the attempt failed. */
+static bool shake_hands(struct exchange *ex)
+{
+    switch (io_handshake(ex->up->conn.io)) {
+    case WEIR_OK:
+        note_connected(ex);
+        return true;
+    case WEIR_AGAIN:
+        return false;
+    default:
+        handshake_failed(ex);
+        return false;
+    }
+}
+
+static bool is_handshaking(const struct exchange *ex)
+{
+    return ex->up && ex->up->conn.io && ex->up->conn.io->handshaking;
+}
+
 /* Writes what there is, and asks for more of the body. False: the attempt failed. */
 static bool send_request(struct exchange *ex)
 {
     struct conn *conn = &ex->up->conn;
 
+    if (is_handshaking(ex) && !shake_hands(ex)) {
+        return is_handshaking(ex);
+    }
     exchange_take_body(ex);
     if (!chain_is_empty(&ex->to_send)) {
         uint64_t before = ex->to_send.bytes;
@@ -194,7 +231,7 @@ static bool send_request(struct exchange *ex)
         }
     }
     if (!ex->body_sent) {
-        client_want_body(ex->req->client);
+        client_want_body(ex->req);
     }
     return true;
 }
@@ -226,9 +263,18 @@ static void reset_attempt(struct exchange *ex)
     ex->head_done = false;
 }
 
+/* Without the port. */
+static weir_str host_name(weir_str host)
+{
+    weir_str name = host;
+    uint16_t port;
+
+    return http1_split_authority(host, &name, &port) ? name : host;
+}
+
 static bool get_connection(struct exchange *ex, struct weir_peer *peer)
 {
-    ex->up = pool_take(peer, !is_idempotent(ex));
+    ex->up = pool_take(peer, ex->conf->tls, !is_idempotent(ex));
     ex->is_reused = ex->up != NULL;
     if (ex->up) {
         return true;
@@ -239,7 +285,7 @@ static bool get_connection(struct exchange *ex, struct weir_peer *peer)
                         "reload");
         return false;
     }
-    ex->up = upconn_connect(peer);
+    ex->up = upconn_connect(peer, ex->conf->tls, host_name(ex->conf->upstream->host));
     if (!ex->up) {
         weir_str why = arena_printf(&ex->req->arena, "connect: %s%s", strerror(errno),
                                     errno == ENOENT   ? ": is the backend running?"
@@ -350,7 +396,6 @@ static void start_tunnel(struct exchange *ex)
 static void pump(struct exchange *ex)
 {
     struct weir_req *req = ex->req;
-    struct client *client = req->client;
 
     for (;;) {
         bool can_go_on;
@@ -364,7 +409,7 @@ static void pump(struct exchange *ex)
         }
         can_go_on = ex->up && ex->up->conn.can_read;
         bool has_news = !chain_is_empty(&req->out) || req->finished || req->aborted;
-        if (has_news && (!client_is_stalled(client) || req->aborted) && !client_flush(client)) {
+        if (has_news && (!client_is_stalled(req) || req->aborted) && !client_flush(req)) {
             return;
         }
         if (!can_go_on || !ex->up || (ex->head_done && sink_is_full(ex))) {
@@ -381,11 +426,17 @@ static void on_up_ready(struct conn *conn)
     struct upconn *up = container_of(conn, struct upconn, conn);
     struct exchange *ex = up->exchange;
 
-    if (!chain_is_empty(&ex->to_send) && conn->can_write && !conn->can_read && !send_request(ex)) {
-        client_flush(ex->req->client);
+    bool is_first = is_handshaking(ex);
+    if ((is_first || (!chain_is_empty(&ex->to_send) && conn->can_write && !conn->can_read)) &&
+        !send_request(ex)) {
+        client_flush(ex->req);
         return;
     }
     if (ex->up != up) {
+        return;
+    }
+    if (is_handshaking(ex)) {
+        arm_timer(ex);
         return;
     }
     pump(ex);
@@ -395,7 +446,7 @@ static void on_up_timer(struct timer *timer)
 {
     struct upconn *up = container_of(timer, struct upconn, conn.timer);
     struct exchange *ex = up->exchange;
-    struct client *client = ex->req->client;
+    struct weir_req *req = ex->req;
 
     if (up->conn.connecting) {
         exchange_failed(ex, WEIR_REASON_CONNECTION_TIMEOUT,
@@ -407,17 +458,17 @@ static void on_up_timer(struct timer *timer)
         exchange_failed(ex, WEIR_REASON_CONNECTION_READ_TIMEOUT,
                         "it sent nothing for read_timeout");
     }
-    client_flush(client);
+    client_flush(req);
 }
 
 static void on_deadline(struct timer *timer)
 {
     struct exchange *ex = container_of(timer, struct exchange, deadline);
-    struct client *client = ex->req->client;
+    struct weir_req *req = ex->req;
 
     if (ex->up) {
         exchange_failed(ex, WEIR_REASON_HTTP_RESPONSE_TIMEOUT, "the request's deadline passed");
-        client_flush(client);
+        client_flush(req);
     }
 }
 
@@ -453,7 +504,7 @@ static bool collect_body(struct exchange *ex)
         chain_move(&req->body_in, &piece, piece.bytes);
     }
     if (!req->body_in_done) {
-        client_want_body(req->client);
+        client_want_body(req);
         return false;
     }
     return true;
@@ -541,7 +592,7 @@ weir_rc exchange_start(struct weir_req *req, const weir_forward_conf *conf)
         if (req->head.expect_continue && !req->body_in_done) {
             struct fields none = {0};
 
-            response_interim(req, 100, (weir_str){0}, &none);
+            response_interim(req, 100, &none);
         }
         if (!collect_body(ex)) {
             return WEIR_HANDLED;

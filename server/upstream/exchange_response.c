@@ -164,7 +164,7 @@ static bool parse_head(struct exchange *ex)
         return false;
     }
     if (ex->head.status < 200) {
-        response_interim(ex->req, ex->head.status, ex->head.reason, &ex->fields);
+        response_interim(ex->req, ex->head.status, &ex->fields);
         return true;
     }
     on_final_head(ex);
@@ -189,7 +189,7 @@ static void pass_on(struct exchange *ex, struct weir_chain *data)
     struct weir_req *req = ex->req;
 
     if (ex->buffering && req->out.bytes + data->bytes > ex->conf->buffer_body &&
-        client_is_stalled(req->client)) {
+        client_is_stalled(req)) {
         spill_write(&ex->spill, data);
     }
     response_add(req, data);
@@ -305,6 +305,7 @@ static bool can_splice(struct exchange *ex)
 
     if (!ex->head_done || ex->in || ex->head.framing != FRAMING_LENGTH ||
         ex->body_left < SPLICE_MIN || req->chunked_out || req->bodyless ||
+        !client_is_plain(req->client) || ex->up->conn.io ||
         !chain_is_empty(&req->out)) {
         return false;
     }

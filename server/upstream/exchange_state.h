@@ -4,7 +4,7 @@
 #define UPSTREAM_EXCHANGE_STATE_H
 
 #include "http/chunked.h"
-#include "http/http1_server.h"
+#include "http/client.h"
 #include "net/pipe.h"
 #include "upstream/exchange.h"
 #include "upstream/spill.h"

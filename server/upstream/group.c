@@ -245,11 +245,21 @@ static bool is_still_open(struct upconn *up)
     return recv(up->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-struct upconn *pool_take(struct weir_peer *peer, bool checked)
+static struct upconn *newest_idle(const struct weir_peer *peer, const struct tls_client *tls)
+{
+    struct upconn *up = peer->idle_first;
+
+    while (up && up->tls != tls) {
+        up = up->next;
+    }
+    return up;
+}
+
+struct upconn *pool_take(struct weir_peer *peer, const struct tls_client *tls, bool checked)
 {
     struct upconn *up;
 
-    while ((up = peer->idle_first)) {
+    while ((up = newest_idle(peer, tls))) {
         uint64_t age_ms = clock_now.ms - up->idle_since_ms;
 
         unlink_idle(up);
@@ -296,7 +306,7 @@ void pool_put(struct upconn *up)
     group->idle_n++;
 }
 
-struct upconn *upconn_connect(struct weir_peer *peer)
+struct upconn *upconn_connect(struct weir_peer *peer, const struct tls_client *tls, weir_str name)
 {
     const struct addr *addr = &peer->addrs[peer->addr_at % peer->addr_n];
     int family = addr->sa.sa_family;
@@ -321,5 +331,11 @@ struct upconn *upconn_connect(struct weir_peer *peer)
     up->peer = peer;
     conn_open(&up->conn, fd, on_idle_ready, on_idle_timer);
     up->conn.connecting = true;
+    up->tls = tls;
+    if (tls && !io_start(&up->conn, &tls->transport, NULL, tls->settings, name)) {
+        upconn_close(up);
+        errno = ENOMEM;
+        return NULL;
+    }
     return up;
 }

@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "config/config.h"
 #include "net/conn.h"
+#include "net/io.h"
 
 struct exchange;
 
@@ -18,6 +19,13 @@ struct upconn {
     struct upconn *next, *prev;  /* idle ones of the peer, newest first */
     uint64_t idle_since_ms;
     uint32_t served;             /* exchanges completed */
+    const struct tls_client *tls; /* what it speaks; NULL: plain */
+};
+
+/* What weir_cfg_tls_client() made. */
+struct tls_client {
+    struct transport transport;
+    const void *settings;        /* the transport's own */
 };
 
 struct weir_peer {
@@ -48,6 +56,7 @@ struct upstream_group {
 struct weir_upstream {
     struct upstream_group *group;
     weir_str host;               /* host[:port] of the URL, sent when a request has no Host */
+    bool tls;                    /* the URL is https:// */
 };
 
 /* Makes the run-time form of a configured group; names are looked up here. A name that does not
@@ -62,11 +71,12 @@ void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec);
 
 /* An idle connection that is still open, newest first; NULL: none. `checked`: look at the socket
  * once more, for a request that cannot be sent twice. */
-struct upconn *pool_take(struct weir_peer *peer, bool checked);
+struct upconn *pool_take(struct weir_peer *peer, const struct tls_client *tls, bool checked);
 /* Keeps it for reuse, or closes it when there are enough. */
 void pool_put(struct upconn *up);
-/* Begins to connect. NULL with errno. */
-struct upconn *upconn_connect(struct weir_peer *peer);
+/* Begins to connect; `name` is what the peer calls itself, for `tls` (may be NULL). NULL with
+ * errno. */
+struct upconn *upconn_connect(struct weir_peer *peer, const struct tls_client *tls, weir_str name);
 void upconn_close(struct upconn *up);
 
 #endif

@@ -57,16 +57,27 @@ static struct upstream_conf *single_peer(struct config *config, weir_str address
     return conf;
 }
 
+/* "host" of an https:// URL means port 443. */
+static weir_str with_port(struct config *config, weir_str address, bool tls)
+{
+    bool has_port = str_starts_with(address, STR("unix:")) ||
+                    (memchr(address.p, ':', address.n) && address.p[address.n - 1] != ']');
+
+    return tls && !has_port
+               ? arena_printf(&config->arena, "%.*s:443", (int)address.n, address.p)
+               : address;
+}
+
 const weir_upstream *upstream_resolve(struct config *config, weir_str url, weir_str *prefix,
                                       char *error, size_t error_size)
 {
     weir_str rest = url, path = {0};
-    size_t skip = str_starts_with(url, STR("http://")) ? 7 : 0;
+    bool tls = str_starts_with(url, STR("https://"));
+    size_t skip = tls ? 8 : str_starts_with(url, STR("http://")) ? 7 : 0;
 
-    if (str_starts_with(url, STR("https://")) || str_starts_with(url, STR("h2://")) ||
-        str_starts_with(url, STR("h2s://"))) {
-        snprintf(error, error_size, "this version of weir speaks http:// to backends only, not "
-                 "\"%.*s\"", (int)url.n, url.p);
+    if (str_starts_with(url, STR("h2://")) || str_starts_with(url, STR("h2s://"))) {
+        snprintf(error, error_size, "this version of weir speaks http:// and https:// to backends, "
+                 "not \"%.*s\"", (int)url.n, url.p);
         return NULL;
     }
     rest = (weir_str){url.p + skip, url.n - skip};
@@ -79,7 +90,7 @@ const weir_upstream *upstream_resolve(struct config *config, weir_str url, weir_
         }
         if (skip == 0 || rest.n == 0) {
             snprintf(error, error_size, "\"%.*s\": expected \"http://HOST:PORT\", "
-                     "\"http://UPSTREAM\" or \"unix:/PATH\"", (int)url.n, url.p);
+                     "\"https://HOST\", \"http://UPSTREAM\" or \"unix:/PATH\"", (int)url.n, url.p);
             return NULL;
         }
     }
@@ -100,12 +111,12 @@ const weir_upstream *upstream_resolve(struct config *config, weir_str url, weir_
         return NULL;
     }
     if (!conf) {
-        conf = single_peer(config, rest);
+        conf = single_peer(config, with_port(config, rest, tls));
     }
     if (!conf->group) {
         conf->group = group_create(&config->arena, conf);
     }
     weir_upstream *upstream = arena_zalloc(&config->arena, sizeof(*upstream));
-    *upstream = (weir_upstream){.group = conf->group, .host = rest};
+    *upstream = (weir_upstream){.group = conf->group, .host = rest, .tls = tls};
     return upstream;
 }

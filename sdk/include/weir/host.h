@@ -10,6 +10,7 @@
 
 #include <stdarg.h>
 
+#include "connection.h"
 #include "types.h"
 
 #ifdef __cplusplus
@@ -37,6 +38,7 @@ typedef struct {
     uint64_t deadline_ms;          /* of the whole exchange; 0: none */
     uint64_t tunnel_timeout_ms;    /* idle time of an upgraded connection */
     uint64_t buffer_head, buffer_body, buffer_file; /* bytes, the caps */
+    const void *tls;               /* since 0.2; from weir_cfg_tls_client(), NULL: plain */
 } weir_forward_conf;
 
 typedef struct {
@@ -93,7 +95,26 @@ typedef struct {
     int (*open_log)(weir_cfg *cfg, const char *opt, const char *path);
     weir_str (*template_text)(const weir_template *template_, bool *is_constant);
     const weir_template *(*compile)(weir_cfg *cfg, const char *opt, weir_str text);
+    /* since 0.2 */
+    const void *(*tls_client)(weir_cfg *cfg, const char *opt, const weir_tls_client *client);
+    const unsigned char *(*secret)(const weir_cfg *cfg);
 } weir_cfg_api;
+
+typedef struct {
+    uint32_t size;
+    ptrdiff_t (*io_read)(weir_io *io, void *p, size_t n);
+    ptrdiff_t (*io_write)(weir_io *io, const void *p, size_t n);
+    const void *(*site_conf)(const weir_listener *listener, weir_str name, bool *is_known);
+    weir_str (*site_protocols)(const weir_listener *listener, weir_str name);
+    void *(*transport)(const weir_req *req);
+    weir_req *(*stream_open)(weir_conn *conn, uint32_t stream, const weir_stream_head *head);
+    void (*stream_body)(weir_req *req, const char *p, size_t n);
+    weir_rc (*stream_end)(weir_req *req, const weir_field *trailers, size_t n);
+    void (*stream_gone)(weir_req *req);
+    size_t (*stream_pending)(weir_req *req, bool *is_end);
+    weir_rc (*stream_take)(weir_req *req, weir_chain *out, size_t n);
+    size_t (*stream_trailers)(const weir_req *req, const weir_field **trailers);
+} weir_conn_api;
 
 typedef struct weir_host {
     uint32_t size;
@@ -106,6 +127,7 @@ typedef struct weir_host {
     void (*log)(weir_log_level level, const weir_req *req, const char *fmt, va_list args);
     int64_t (*peer)(const weir_peer *peer, uint32_t what);
     int (*match)(const weir_regex *regex, weir_str subject, weir_str *groups, int group_max);
+    const weir_conn_api *conn; /* since 0.2 */
 } weir_host;
 
 extern const weir_host *weir_host_ __attribute__((visibility("hidden")));
@@ -371,6 +393,100 @@ static inline weir_str weir_template_text(const weir_template *template_, bool *
 static inline const weir_template *weir_cfg_template(weir_cfg *cfg, const char *opt, weir_str text)
 {
     return weir_host_->cfg->compile(cfg, opt, text);
+}
+
+/* Settings for TLS to backends, for weir_forward_conf.tls. NULL: a mistake was reported. commit()
+ * only. */
+static inline const void *weir_cfg_tls_client(weir_cfg *cfg, const char *opt,
+                                              const weir_tls_client *client)
+{
+    return weir_host_->cfg->tls_client(cfg, opt, client);
+}
+
+/* 32 random bytes, the same in all workers and after reloads; gone when weir ends. */
+static inline const unsigned char *weir_cfg_secret(const weir_cfg *cfg)
+{
+    return weir_host_->cfg->secret(cfg);
+}
+
+/* ---- transports and codecs: see weir/connection.h ---- */
+
+/* Bytes from the socket, or WEIR_IO_*. */
+static inline ptrdiff_t weir_io_read(weir_io *io, void *p, size_t n)
+{
+    return weir_host_->conn->io_read(io, p, n);
+}
+
+/* Bytes for the socket: all are taken, and leave as soon as it has room. */
+static inline ptrdiff_t weir_io_write(weir_io *io, const void *p, size_t n)
+{
+    return weir_host_->conn->io_write(io, p, n);
+}
+
+/* This module's settings at the listener's site of that name; for an unknown or empty name those
+ * of the site that answers any host, or of the first; *is_known (may be NULL) tells. NULL: that
+ * site has none. */
+static inline const void *weir_site_conf(const weir_listener *listener, weir_str name,
+                                         bool *is_known)
+{
+    return weir_host_->conn->site_conf(listener, name, is_known);
+}
+
+/* The protocols of that site, best first, as ALPN has them on the wire (RFC 7301, 3.1). */
+static inline weir_str weir_site_protocols(const weir_listener *listener, weir_str name)
+{
+    return weir_host_->conn->site_protocols(listener, name);
+}
+
+/* The state of this module as the transport of the request's connection; NULL: it is not that. */
+static inline void *weir_transport_of(const weir_req *req)
+{
+    return weir_host_->conn->transport(req);
+}
+
+/* A request has come on stream number `stream`. It lives until weir_stream_gone(). NULL: refused,
+ * reset the stream. */
+static inline weir_req *weir_stream_open(weir_conn *conn, uint32_t stream,
+                                         const weir_stream_head *head)
+{
+    return weir_host_->conn->stream_open(conn, stream, head);
+}
+
+/* Bytes of its body, copied or kept by reference if they lie in what input() was given. */
+static inline void weir_stream_body(weir_req *req, const char *p, size_t n)
+{
+    weir_host_->conn->stream_body(req, p, n);
+}
+
+/* The body is complete. ERROR: its length is not what the head said: reset the stream. */
+static inline weir_rc weir_stream_end(weir_req *req, const weir_field *trailers, size_t n)
+{
+    return weir_host_->conn->stream_end(req, trailers, n);
+}
+
+/* The stream is closed, by either side or because it is complete. `req` is not valid any more. */
+static inline void weir_stream_gone(weir_req *req)
+{
+    weir_host_->conn->stream_gone(req);
+}
+
+/* Bytes of response body that can be sent now; *is_end: there is nothing behind them. */
+static inline size_t weir_stream_pending(weir_req *req, bool *is_end)
+{
+    return weir_host_->conn->stream_pending(req, is_end);
+}
+
+/* Moves the first `n` of them to `out`. ERROR: they cannot be read (a file shrank): end the
+ * connection, since the frame's head has gone out. */
+static inline weir_rc weir_stream_take(weir_req *req, weir_chain *out, size_t n)
+{
+    return weir_host_->conn->stream_take(req, out, n);
+}
+
+/* The response's trailers, for when its body has ended. Returns how many. */
+static inline size_t weir_stream_trailers(const weir_req *req, const weir_field **trailers)
+{
+    return weir_host_->conn->stream_trailers(req, trailers);
 }
 
 /* ---- the rest ---- */

@@ -25,12 +25,13 @@
  *
  * ABI history (major 0 changes freely until it is frozen as 1.0):
  *   0.1  first version
+ *   0.2  transports and codecs (weir/connection.h), weir_cfg_tls_client(), weir_cfg_secret()
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
 
 #define WEIR_ABI_MAJOR 0
-#define WEIR_ABI_MINOR 1
+#define WEIR_ABI_MINOR 2
 
 #include "types.h"
 #include "fields.h"
@@ -146,7 +147,12 @@ typedef struct weir_module {
     const weir_handler_ops *handler;        /* NULL: no content */
     const weir_balancer_ops *const *balancers; /* ends with NULL; NULL: none */
     const weir_regex_ops *regex;            /* NULL: none */
+    const weir_transport_ops *transport;    /* since 0.2; NULL: none */
+    const weir_codec_ops *codec;            /* since 0.2; NULL: none */
 } weir_module;
+
+/* What a weir_module of ABI 0.1 had. */
+#define WEIR_MODULE_SIZE_0_1 offsetof(weir_module, transport)
 
 /* The first members of every weir_module. */
 #define WEIR_MODULE_HEAD(name_, version_)                                                          \
@@ -159,7 +165,7 @@ typedef struct weir_module {
 
 /* The module's only exported symbol, the pointer behind the weir_* wrappers, and a section that
  * host and tools read without running the file: name, ABI, and after "provides" a space-separated
- * list of capabilities: "handler" "balancer:NAME" "var:NAME" "var:PREFIX*" "regex".
+ * list of capabilities: "handler" "balancer:NAME" "var:NAME" "var:PREFIX*" "regex" "transport" "codec".
  * `minor` is the lowest ABI minor the module works with. */
 #define WEIR_MODULE(name_, minor_, provides_, module_)                                             \
     __attribute__((used, section(".weir.abi"))) static const char weir_note_[] =                   \

@@ -18,7 +18,7 @@ extern "C" {
 /* Opaque handles. They belong to the host; none outlives the request, connection or generation
  * that it stands for. */
 typedef struct weir_req weir_req;           /* one request and its response */
-typedef struct weir_conn weir_conn;         /* one client connection */
+typedef struct weir_conn weir_conn;         /* one connection, to a client or a peer */
 typedef struct weir_chain weir_chain;       /* a body: a queue of slices */
 typedef struct weir_cfg weir_cfg;           /* where in the configuration a value stands */
 typedef struct weir_template weir_template; /* a compiled "text with $variables" */
@@ -158,6 +158,7 @@ typedef enum {
     WEIR_REASON_REQUEST_TIMEOUT,  /* the client was too slow */
     WEIR_REASON_REQUEST_TOO_LARGE,
     WEIR_REASON_CLIENT_GONE,
+    WEIR_REASON_TLS_ERROR,        /* the handshake with the backend failed */
     WEIR_REASON_CONFIGURED,       /* redirect, respond: the configuration says so */
     WEIR_REASON_COUNT
 } weir_reason;

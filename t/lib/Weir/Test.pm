@@ -36,7 +36,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(weir run_weir check_config backend program gate client request get raw
-    wait_for free_port new_dir write_file read_file need_tool is_sanitized source_dir lib_dir);
+    wait_for free_port new_dir write_file read_file need_tool make_certificate is_sanitized source_dir lib_dir);
 
 our $DEADLINE = $ENV{WEIR_TEST_DEADLINE} || 15;
 our $main_pid = $$;
@@ -99,6 +99,27 @@ sub need_tool {
 }
 
 my $sanitized;
+# Writes DIR/cert.pem and DIR/key.pem (other names by `name`): self-signed, for example.com and this
+# machine unless `names` says otherwise. `key`: 'ec' or 'rsa'; `days` may be negative.
+sub make_certificate {
+    my ($dir, %with) = @_;
+    my $name = $with{name} // 'cert';
+    my $key = $name eq 'cert' ? 'key' : "$name-key";
+    my @names = @{ $with{names} // ['example.com', '*.example.com', 'localhost'] };
+    my $alt = join ',', (map { "DNS:$_" } @names), 'IP:127.0.0.1';
+    need_tool('openssl');
+    my @kind = ($with{key} // 'ec') eq 'rsa' ? ('rsa:2048') : ('ec', '-pkeyopt', 'ec_paramgen_curve:P-256');
+    my @command = ('openssl', 'req', '-x509', '-newkey', @kind, '-nodes', '-subj', "/CN=$names[0]",
+        '-days', $with{days} // 90, '-addext', "subjectAltName=$alt",
+        '-keyout', "$dir/$key.pem", '-out', "$dir/$name.pem");
+    open my $old, '>&', \*STDERR;
+    open STDERR, '>', '/dev/null';
+    my $status = system @command;
+    open STDERR, '>&', $old;
+    die "openssl could not make a certificate" if $status;
+    return ("$dir/$name.pem", "$dir/$key.pem");
+}
+
 sub is_sanitized {
     $sanitized = read_file(binary()) =~ /__asan_init/ ? 1 : 0 unless defined $sanitized;
     return $sanitized;

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "context.h"
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "certificate.h"
+#include "session.h"
+
+/* What Mozilla's server side TLS guide calls intermediate, in order of preference. */
+#define CIPHERS_1_2                                                                                \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"     \
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+#define GROUPS "X25519:P-256:P-384"
+
+static const struct {
+    const char *name;
+    int version;
+} versions[] = {
+    {"TLSv1.2", TLS1_2_VERSION},
+    {"TLSv1.3", TLS1_3_VERSION},
+};
+
+static int version_named(weir_str name)
+{
+    for (size_t i = 0; i < WEIR_COUNT(versions); i++) {
+        if (strlen(versions[i].name) == name.n && memcmp(versions[i].name, name.p, name.n) == 0) {
+            return versions[i].version;
+        }
+    }
+    return 0;
+}
+
+static void set_protocols(weir_cfg *cfg, const struct tls_conf *conf, SSL_CTX *ctx)
+{
+    const weir_str *names = conf->protocols.items;
+    int least = conf->profile == PROFILE_MODERN ? TLS1_3_VERSION : TLS1_2_VERSION;
+    int most = TLS1_3_VERSION;
+
+    if (conf->protocols.n) {
+        least = TLS1_3_VERSION;
+        most = TLS1_2_VERSION;
+    }
+    for (size_t i = 0; i < conf->protocols.n; i++) {
+        int version = version_named(names[i]);
+
+        if (!version) {
+            weir_cfg_error(cfg, "protocols", "\"%s\": expected \"TLSv1.2\" or \"TLSv1.3\"; older "
+                           "ones are broken, and not offered", names[i].p);
+            return;
+        }
+        least = version < least ? version : least;
+        most = version > most ? version : most;
+    }
+    SSL_CTX_set_min_proto_version(ctx, least);
+    SSL_CTX_set_max_proto_version(ctx, most);
+}
+
+static void set_ciphers(weir_cfg *cfg, const struct tls_conf *conf, SSL_CTX *ctx)
+{
+    const weir_str *names = conf->groups.items;
+    char groups[256] = GROUPS;
+    size_t n = 0;
+
+    if (SSL_CTX_set_cipher_list(ctx, conf->ciphers.n ? conf->ciphers.p : CIPHERS_1_2) != 1) {
+        weir_cfg_error(cfg, "ciphers", "\"%s\": OpenSSL knows no cipher of TLS 1.2 by that; "
+                       "`openssl ciphers` lists them", conf->ciphers.p);
+    }
+    for (size_t i = 0; i < conf->groups.n && n < sizeof(groups); i++) {
+        n += (size_t)snprintf(groups + n, sizeof(groups) - n, "%s%s", i ? ":" : "", names[i].p);
+    }
+    if (SSL_CTX_set1_groups_list(ctx, groups) != 1) {
+        weir_cfg_error(cfg, "groups", "\"%s\": OpenSSL does not know all of these; expected names "
+                       "such as \"X25519\" and \"P-256\"", groups);
+    }
+    ERR_clear_error();
+}
+
+static int accept_any(int preverify, X509_STORE_CTX *store)
+{
+    (void)store;
+    (void)preverify;
+    return 1; /* `optional`: the outcome is in $ssl_client_verify */
+}
+
+static int verify_mode(const struct tls_conf *conf)
+{
+    switch (conf->client.verify) {
+    case VERIFY_REQUIRED:
+        return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    case VERIFY_OPTIONAL:
+        return SSL_VERIFY_PEER;
+    default:
+        return SSL_VERIFY_NONE;
+    }
+}
+
+static void set_client_certificates(weir_cfg *cfg, const struct tls_conf *conf, SSL_CTX *ctx)
+{
+    if (conf->client.verify == VERIFY_OFF) {
+        return;
+    }
+    if (conf->client.ca.n == 0) {
+        weir_cfg_error(cfg, "client.verify", "client.ca is missing: the file with the certificates "
+                       "that issue those of the clients");
+        return;
+    }
+    if (SSL_CTX_load_verify_locations(ctx, conf->client.ca.p, NULL) != 1) {
+        weir_cfg_error(cfg, "client.ca", "%s holds no certificates in PEM form, or cannot be read",
+                       conf->client.ca.p);
+    }
+    if (conf->client.crl.n) {
+        X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+
+        if (X509_load_crl_file(X509_STORE_add_lookup(store, X509_LOOKUP_file()),
+                               conf->client.crl.p, X509_FILETYPE_PEM) < 1) {
+            weir_cfg_error(cfg, "client.crl", "%s holds no revocation list in PEM form, or cannot "
+                           "be read", conf->client.crl.p);
+        }
+        X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+    }
+    SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(conf->client.ca.p));
+    SSL_CTX_set_verify_depth(ctx, (int)conf->client.depth);
+    SSL_CTX_set_verify(ctx, verify_mode(conf),
+                       conf->client.verify == VERIFY_OPTIONAL ? accept_any : NULL);
+    ERR_clear_error();
+}
+
+static void set_certificates(weir_cfg *cfg, const struct tls_conf *conf, SSL_CTX *ctx)
+{
+    const struct tls_pair one = {conf->certificate, conf->key};
+    const struct tls_pair *pairs = conf->certificates.items;
+
+    if (conf->certificate.n == 0 && conf->certificates.n == 0) {
+        weir_cfg_error(cfg, NULL, "there is no certificate: add certificate = \"...\"; key = "
+                       "\"...\";");
+    }
+    if (conf->certificate.n) {
+        if (conf->key.n == 0) {
+            weir_cfg_error(cfg, "certificate", "its key is missing: add key = \"...\";");
+        } else {
+            certificate_use(cfg, "certificate", &one, ctx);
+        }
+    }
+    for (size_t i = 0; i < conf->certificates.n; i++) {
+        certificate_use(cfg, "certificates", &pairs[i], ctx);
+    }
+}
+
+static int on_staple(SSL *ssl, void *arg)
+{
+    const struct tls_conf *conf = arg;
+    unsigned char *copy = OPENSSL_memdup(conf->ocsp, (size_t)conf->ocsp_n);
+
+    if (!copy) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, conf->ocsp_n); /* takes the copy */
+    return SSL_TLSEXT_ERR_OK;
+}
+
+SSL_CTX *context_create(weir_cfg *cfg, struct tls_conf *conf)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    bool proves = conf->client.verify != VERIFY_OFF;
+
+    if (!ctx) {
+        weir_cfg_error(cfg, NULL, "OpenSSL: %s", tls_error(NULL).p);
+        return NULL;
+    }
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* Clients know best which cipher their hardware is fast at; all in the list are sound. */
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_read_ahead(ctx, 1);
+    set_protocols(cfg, conf, ctx);
+    set_ciphers(cfg, conf, ctx);
+    set_certificates(cfg, conf, ctx);
+    set_client_certificates(cfg, conf, ctx);
+    session_use(ctx, conf->tickets, proves ? weir_cfg_label(cfg) : "");
+    if (conf->ocsp_file.n && certificate_read_ocsp(cfg, conf)) {
+        SSL_CTX_set_tlsext_status_cb(ctx, on_staple);
+        SSL_CTX_set_tlsext_status_arg(ctx, conf);
+    }
+    return ctx;
+}
+
+void context_switch(SSL *ssl, const struct tls_conf *conf)
+{
+    if (SSL_get_SSL_CTX(ssl) == conf->ctx) {
+        return;
+    }
+    SSL_set_SSL_CTX(ssl, conf->ctx);
+    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(conf->ctx),
+                   SSL_CTX_get_verify_callback(conf->ctx));
+    SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(conf->ctx));
+    SSL_clear_options(ssl, SSL_get_options(ssl) & ~SSL_CTX_get_options(conf->ctx));
+    SSL_set_options(ssl, SSL_CTX_get_options(conf->ctx));
+    SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(conf->ctx));
+    SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(conf->ctx));
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls.h - what the files of the module share: its settings and a connection's state. */
+#ifndef TLS_H
+#define TLS_H
+
+#include <weir/module.h>
+
+#include <openssl/ssl.h>
+
+enum tls_profile { PROFILE_INTERMEDIATE, PROFILE_MODERN };
+enum tls_verify { VERIFY_OFF, VERIFY_OPTIONAL, VERIFY_REQUIRED };
+
+struct tls_pair {
+    weir_str certificate, key; /* files */
+};
+
+struct tls_conf {
+    weir_str certificate, key;
+    weir_list certificates; /* struct tls_pair */
+    weir_list protocols;    /* weir_str */
+    uint32_t profile;       /* enum tls_profile */
+    weir_str ciphers;
+    weir_list groups;       /* weir_str */
+    bool tickets, early_data, reject_unknown;
+    weir_str ocsp_file;
+    struct {
+        uint32_t verify; /* enum tls_verify */
+        weir_str ca, crl;
+        int64_t depth;
+    } client;
+    /* made by commit */
+    SSL_CTX *ctx;
+    unsigned char *ocsp;    /* a stapled response, DER; NULL: none */
+    long ocsp_n;
+};
+
+/* A connection, either role. */
+struct tls {
+    SSL *ssl;
+    weir_io *io;
+    const weir_listener *listener; /* NULL: weir is the client */
+};
+
+/* Writes why the last OpenSSL call failed into a buffer of the process; clears the queue. */
+weir_str tls_error(const SSL *ssl);
+/* The BIO that reads and writes by the host. */
+BIO_METHOD *tls_bio_method(void);
+
+#endif

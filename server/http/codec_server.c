@@ -1,0 +1,803 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/codec_server.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/running.h"
+#include "base/str.h"
+#include "module/registry.h"
+#include "net/io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define OUT_WINDOW (128 * 1024) /* bytes of frames that wait for the socket */
+#define STALLED (64 * 1024)     /* bytes of body that wait when the client is slow */
+#define COPY_MAX 2048           /* bytes of body that are copied rather than referred to */
+#define SWEEP_MS 1000           /* how often requests are looked at for having stopped */
+
+/* The codec knows it as weir_conn. */
+struct weir_conn {
+    struct client *client;
+    const struct module *module;
+    const weir_codec_ops *ops;
+    void *state;
+    struct weir_req *streams;
+    uint32_t stream_n;
+    struct weir_chain out;
+    struct later later;
+    struct buf *in;          /* what input() is looking at */
+    struct weir_req *watched; /* somebody has to know whether it ends */
+    bool is_over;            /* the codec has nothing more to say */
+    bool has_failed;
+    bool is_draining;
+    uint64_t moved_ms;       /* when bytes last moved */
+};
+
+struct codec_server {
+    struct weir_conn conn;
+};
+
+static void pump(struct weir_conn *conn);
+
+/* ---- calls to the module ---- */
+
+static const struct module *call_begin(const struct weir_conn *conn)
+{
+    const struct module *outer = module_running;
+
+    module_running = conn->module;
+    return outer;
+}
+
+static void call_end(const struct module *outer)
+{
+    module_running = outer;
+}
+
+static struct weir_conn *conn_of(const struct weir_req *req)
+{
+    return &req->client->codec->conn;
+}
+
+static void on_later(struct later *later)
+{
+    struct weir_conn *conn = container_of(later, struct weir_conn, later);
+    struct client *client = conn->client;
+    bool outermost = client_enter(client);
+
+    pump(conn);
+    client_leave(client, outermost);
+}
+
+/* ---- the way back from a request: client_ops ---- */
+
+static size_t collect_fields(struct weir_req *req, weir_field **out)
+{
+    const struct fields *fields = &req->fields[WEIR_RESPONSE];
+    weir_field *list = arena_alloc(&req->arena, (fields->n + 2) * sizeof(*list));
+    size_t n = 0;
+
+    if (!fields_get(fields, WEIR_F_DATE)) {
+        list[n++] = (weir_field){.name = field_name(WEIR_F_DATE),
+                                 .value = arena_dup(&req->arena, (weir_str){clock_now.http, 29}),
+                                 .id = WEIR_F_DATE};
+    }
+    for (uint32_t i = 0; i < fields->n; i++) {
+        const weir_field *field = &fields->list[i];
+
+        if (field->id != WEIR_F_CONTENT_LENGTH && !field_is_hop_by_hop(field->id)) {
+            list[n++] = *field;
+        }
+    }
+    if (req->length >= 0 && req->status != 204) {
+        list[n++] =
+            (weir_field){.name = field_name(WEIR_F_CONTENT_LENGTH),
+                         .value = arena_printf(&req->arena, "%llu", (unsigned long long)req->length),
+                         .id = WEIR_F_CONTENT_LENGTH};
+    }
+    *out = list;
+    return n;
+}
+
+static void head(struct weir_req *req)
+{
+    struct weir_conn *conn = conn_of(req);
+    const struct module *outer = call_begin(conn);
+    weir_field *fields;
+    size_t n = collect_fields(req, &fields);
+    bool ends = req->bodyless || req->length == 0;
+
+    if (conn->ops->head(conn->state, req->stream, req->status, fields, n,
+                        ends ? WEIR_HEAD_ENDS : 0) != WEIR_OK) {
+        conn->ops->reset(conn->state, req->stream, true);
+    }
+    call_end(outer);
+    req->moved_ms = clock_now.ms;
+    loop_later(&conn->later);
+}
+
+static void interim(struct weir_req *req, uint32_t status, const struct fields *fields)
+{
+    struct weir_conn *conn = conn_of(req);
+    const struct module *outer = call_begin(conn);
+
+    if (status != 101) {
+        conn->ops->head(conn->state, req->stream, status, fields->list, fields->n,
+                        WEIR_HEAD_INTERIM);
+        loop_later(&conn->later);
+    }
+    call_end(outer);
+}
+
+/* There is more to send, or the end. */
+static void wake(struct weir_req *req)
+{
+    struct weir_conn *conn = conn_of(req);
+    const struct module *outer = call_begin(conn);
+
+    conn->ops->resume(conn->state, req->stream);
+    call_end(outer);
+    loop_later(&conn->later);
+}
+
+static void add(struct weir_req *req, struct weir_chain *data)
+{
+    chain_move(&req->out, data, data->bytes);
+    wake(req);
+}
+
+static void finish(struct weir_req *req)
+{
+    wake(req);
+}
+
+static bool flush(struct weir_req *req)
+{
+    struct weir_conn *conn = conn_of(req);
+
+    if (req->aborted) {
+        const struct module *outer = call_begin(conn);
+
+        conn->ops->reset(conn->state, req->stream, true);
+        call_end(outer);
+        loop_later(&conn->later);
+    }
+    /* Small answers leave together at the end of the turn; a large one now, so that a fast client
+     * is not taken for a slow one. */
+    if (req->out.bytes < STALLED || conn->client->deferred || !conn->client->conn.can_write) {
+        return true;
+    }
+    bool outermost = client_enter(conn->client);
+    conn->watched = req;
+    pump(conn);
+    bool lives = conn->watched != NULL;
+    conn->watched = NULL;
+    return client_leave(conn->client, outermost) && lives;
+}
+
+static bool is_stalled(const struct weir_req *req)
+{
+    return !req->client->conn.can_write || req->out.bytes > STALLED;
+}
+
+/* The bytes that the source has taken make room for as many more. */
+static void acknowledge(struct weir_req *req)
+{
+    struct weir_conn *conn = conn_of(req);
+    uint64_t used = req->body_in_total - req->body_in.bytes - req->body_acked;
+
+    if (used > 0 && conn->state) {
+        const struct module *outer = call_begin(conn);
+
+        req->body_acked += used;
+        conn->ops->consumed(conn->state, req->stream, used);
+        call_end(outer);
+        loop_later(&conn->later);
+    }
+}
+
+/* Gives the source what has come while it wants that. */
+static void deliver(struct weir_req *req)
+{
+    if (req->delivering) {
+        return;
+    }
+    req->delivering = true;
+    while (req->wants_body && (!chain_is_empty(&req->body_in) || req->body_in_done) &&
+           req->source && req->source->request_body) {
+        req->wants_body = false;
+        req->source->request_body(req);
+    }
+    req->delivering = false;
+    acknowledge(req);
+}
+
+static void want_body(struct weir_req *req)
+{
+    req->wants_body = true;
+    req->moved_ms = clock_now.ms;
+    acknowledge(req);
+    if (!chain_is_empty(&req->body_in)) {
+        deliver(req);
+    }
+}
+
+static const struct client_ops codec_ops = {
+    .head = head,
+    .interim = interim,
+    .add = add,
+    .finish = finish,
+    .flush = flush,
+    .is_stalled = is_stalled,
+    .want_body = want_body,
+};
+
+/* ---- requests ---- */
+
+static weir_str keep(struct weir_req *req, weir_str s)
+{
+    return arena_dup(&req->arena, s);
+}
+
+/* Cookies may come in several fields; backends expect one (RFC 9113, 8.2.3). */
+static void add_cookie(struct weir_req *req, weir_str value)
+{
+    struct fields *fields = &req->fields[WEIR_REQUEST];
+    weir_field *first = fields_get(fields, WEIR_F_COOKIE);
+
+    if (first) {
+        first->value = arena_printf(&req->arena, "%.*s; %.*s", (int)first->value.n, first->value.p,
+                                    (int)value.n, value.p);
+    } else {
+        fields_add(fields, WEIR_F_COOKIE, field_name(WEIR_F_COOKIE), keep(req, value), 0);
+    }
+}
+
+static void copy_fields(struct weir_req *req, const weir_stream_head *from)
+{
+    for (size_t i = 0; i < from->field_n; i++) {
+        const weir_field *field = &from->fields[i];
+        uint32_t id = field_id(field->name);
+
+        if (id == WEIR_F_COOKIE) {
+            add_cookie(req, field->value);
+        } else if (id != WEIR_F_HOST) {
+            fields_add(&req->fields[WEIR_REQUEST], id, id ? field_name(id) : keep(req, field->name),
+                       keep(req, field->value), 0);
+        }
+    }
+}
+
+static weir_str host_field(const weir_stream_head *from)
+{
+    for (size_t i = 0; i < from->field_n; i++) {
+        if (field_id(from->fields[i].name) == WEIR_F_HOST) {
+            return from->fields[i].value;
+        }
+    }
+    return (weir_str){0};
+}
+
+/* Which backends understand: an upgrade as HTTP/1.1 has it (RFC 8441, 5; RFC 6455, 4.1). */
+static void become_upgrade(struct weir_req *req, weir_str protocol)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    struct fields *fields = &req->fields[WEIR_REQUEST];
+    weir_str id = request_id(req);
+    char key[24];
+
+    for (size_t i = 0; i < 21; i++) {
+        key[i] = digits[(unsigned char)id.p[i] % 64];
+    }
+    memcpy(key + 21, "A==", 3); /* 16 bytes in base64 */
+    req->head.method = METHOD_GET;
+    req->head.method_name = STR("GET");
+    req->head.upgrade = true;
+    req->is_extended_connect = true;
+    fields_add(fields, WEIR_F_UPGRADE, field_name(WEIR_F_UPGRADE), keep(req, protocol), 0);
+    fields_add(fields, field_id(STR("Sec-WebSocket-Key")), STR("Sec-WebSocket-Key"),
+               keep(req, (weir_str){key, sizeof(key)}), 0);
+}
+
+static void read_framing(struct weir_req *req, const weir_stream_head *from)
+{
+    const weir_field *length = fields_get(&req->fields[WEIR_REQUEST], WEIR_F_CONTENT_LENGTH);
+    struct http1_head *into = &req->head;
+
+    if (from->ended) {
+        req->body_in_done = true;
+    }
+    if (into->upgrade) {
+        into->framing = FRAMING_NONE;
+    } else if (length && str_to_u64(length->value, &into->content_length)) {
+        into->framing = into->content_length ? FRAMING_LENGTH : FRAMING_NONE;
+    } else {
+        into->framing = from->ended ? FRAMING_NONE : FRAMING_CHUNKED;
+    }
+}
+
+static void copy_head(struct weir_req *req, const weir_stream_head *from)
+{
+    struct http1_head *into = &req->head;
+    weir_str authority = from->authority.n ? from->authority : host_field(from);
+
+    into->minor = 1;
+    into->keep_alive = true;
+    into->method = http1_method_parse(from->method);
+    into->method_name = keep(req, from->method);
+    into->target = keep(req, from->path);
+    into->authority = keep(req, authority);
+    if (authority.n) {
+        fields_add(&req->fields[WEIR_REQUEST], WEIR_F_HOST, field_name(WEIR_F_HOST),
+                   into->authority, 0);
+    }
+    copy_fields(req, from);
+    if (from->protocol.n) {
+        become_upgrade(req, from->protocol);
+    }
+    const weir_field *expect = fields_get(&req->fields[WEIR_REQUEST], WEIR_F_EXPECT);
+    into->expect_continue = expect && str_ieq(expect->value, STR("100-continue"));
+    read_framing(req, from);
+}
+
+struct refusal {
+    uint32_t status;
+    const char *detail;
+};
+
+/* What nghttp2 or its like lets pass, and HTTP/1 would not. NULL: fine. */
+static const struct refusal *check_head(const struct weir_conn *conn, const struct weir_req *req,
+                                        const weir_stream_head *from)
+{
+    static const struct refusal large = {431, "the fields are more than client.max_header or "
+                                              "client.max_headers"};
+    static const struct refusal long_target = {414, "the target is longer than client.max_header"};
+    static const struct refusal odd_target = {400, "the :path has bytes that no URI has"};
+    static const struct refusal odd_host = {400, "the :authority is no valid host"};
+    static const struct refusal two_hosts = {400, ":authority and Host differ"};
+    static const struct refusal odd_method = {400, "the method is no token"};
+    const struct client_conf *limits = client_limits(conn->client);
+    weir_str named = host_field(from), host;
+    size_t bytes = 0;
+    uint16_t port;
+
+    for (size_t i = 0; i < from->field_n; i++) {
+        bytes += from->fields[i].name.n + from->fields[i].value.n + 4;
+    }
+    if (from->path.n > limits->max_header) {
+        return &long_target;
+    }
+    if (bytes > limits->max_header || from->field_n > (uint64_t)limits->max_headers) {
+        return &large;
+    }
+    if (!field_name_is_valid(from->method)) {
+        return &odd_method;
+    }
+    if (!http1_target_is_valid(from->path)) {
+        return &odd_target;
+    }
+    if (req->head.authority.n == 0 || !http1_split_authority(req->head.authority, &host, &port)) {
+        return &odd_host;
+    }
+    if (from->authority.n && named.n && !str_ieq(from->authority, named)) {
+        return &two_hosts;
+    }
+    return NULL;
+}
+
+static void stream_link(struct weir_conn *conn, struct weir_req *req)
+{
+    req->next = conn->streams;
+    if (req->next) {
+        req->next->prev = req;
+    }
+    conn->streams = req;
+    conn->stream_n++;
+}
+
+static void stream_unlink(struct weir_conn *conn, struct weir_req *req)
+{
+    if (req->next) {
+        req->next->prev = req->prev;
+    }
+    if (req->prev) {
+        req->prev->next = req->next;
+    } else {
+        conn->streams = req->next;
+    }
+    conn->stream_n--;
+}
+
+weir_req *codec_stream_open(weir_conn *conn, uint32_t stream, const weir_stream_head *from)
+{
+    const struct module *outer = module_running;
+    struct weir_req *req = client_request(conn->client);
+
+    module_running = NULL;
+    req->stream = stream;
+    req->moved_ms = clock_now.ms;
+    stream_link(conn, req);
+    conn->client->served++;
+    copy_head(req, from);
+    const struct refusal *refusal = check_head(conn, req, from);
+    if (refusal) {
+        request_reply(req, refusal->status, WEIR_REASON_HTTP_REQUEST_ERROR, (weir_str){0},
+                      (weir_str){0}, refusal->detail);
+    } else {
+        request_begin(req);
+    }
+    if (req->responded || req->aborted) {
+        flush(req);
+    }
+    if (conn->client->served >= client_limits(conn->client)->keepalive_requests) {
+        codec_server_drain(conn->client);
+    }
+    module_running = outer;
+    return req;
+}
+
+static void fail_body(struct weir_req *req, uint32_t status, weir_reason reason, const char *detail)
+{
+    req->wants_body = false;
+    request_reply(req, status, reason, (weir_str){0}, (weir_str){0}, detail);
+    flush(req);
+}
+
+void codec_stream_body(weir_req *req, const char *p, size_t n)
+{
+    const struct module *outer = module_running;
+    struct buf *in = conn_of(req)->in;
+
+    module_running = NULL;
+    req->body_in_total += n;
+    req->moved_ms = clock_now.ms;
+    if (req->finished || req->aborted || (req->responded && !req->source)) {
+        acknowledge(req); /* nobody wants it any more */
+    } else if (in && p >= in->data && p + n <= in->data + in->used) {
+        chain_add_buf(&req->body_in, in, p, n);
+    } else {
+        chain_add_copy(&req->body_in, p, n);
+    }
+    if (req->limits && req->limits->max_body && !req->upgraded &&
+        req->body_in_total > req->limits->max_body && !req->responded) {
+        fail_body(req, 413, WEIR_REASON_REQUEST_TOO_LARGE, NULL);
+    } else if (req->wants_body) {
+        deliver(req);
+    }
+    module_running = outer;
+}
+
+weir_rc codec_stream_end(weir_req *req, const weir_field *trailers, size_t n)
+{
+    const struct module *outer = module_running;
+
+    module_running = NULL;
+    if (n > 0) {
+        fields_init(&req->request_trailers, &req->arena);
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t id = field_id(trailers[i].name);
+
+        fields_add(&req->request_trailers, id, keep(req, trailers[i].name),
+                   keep(req, trailers[i].value), 0);
+    }
+    req->body_in_done = true;
+    if (req->wants_body) {
+        deliver(req);
+    }
+    module_running = outer;
+    return WEIR_OK;
+}
+
+void codec_stream_gone(weir_req *req)
+{
+    const struct module *outer = module_running;
+    struct weir_conn *conn = conn_of(req);
+
+    module_running = NULL;
+    if (!req->finished && !req->reason) {
+        req->reason = WEIR_REASON_CLIENT_GONE;
+    }
+    if (conn->watched == req) {
+        conn->watched = NULL;
+    }
+    stream_unlink(conn, req);
+    request_end(req);
+    module_running = outer;
+}
+
+size_t codec_stream_pending(weir_req *req, bool *is_end)
+{
+    *is_end = req->finished;
+    return req->aborted ? 0 : req->out.bytes;
+}
+
+/* Is there a file in the first `n` bytes that closes with the request? Frames may outlive it. */
+static bool has_own_file(const struct weir_chain *chain, size_t n)
+{
+    size_t seen = 0;
+
+    for (const struct link *link = chain->first; link && seen < n; link = link->next) {
+        if (link->kind == LINK_FILE && !link->unref) {
+            return true;
+        }
+        seen += link->n;
+    }
+    return false;
+}
+
+static bool copy_body(weir_req *req, weir_chain *out, size_t n)
+{
+    struct buf *buf = n <= BUF_SIZE ? buf_create() : buf_create_sized((uint32_t)n);
+    bool fine = chain_peek(&req->out, buf->data, n) == (ssize_t)n;
+
+    if (fine) {
+        buf->used = (uint32_t)n;
+        chain_add_buf(out, buf, buf->data, n);
+        chain_drop(&req->out, n);
+    }
+    buf_release(buf);
+    return fine;
+}
+
+weir_rc codec_stream_take(weir_req *req, weir_chain *out, size_t n)
+{
+    char text[COPY_MAX];
+
+    /* A small body goes into the buffer that its frame's head is in: cheaper than a slice. */
+    if (n <= COPY_MAX) {
+        if (chain_peek(&req->out, text, n) != (ssize_t)n) {
+            return WEIR_ERROR;
+        }
+        chain_add_copy(out, text, n);
+        chain_drop(&req->out, n);
+    } else if (!has_own_file(&req->out, n)) {
+        chain_move(out, &req->out, n);
+    } else if (!copy_body(req, out, n)) {
+        return WEIR_ERROR;
+    }
+    req->bytes_sent += n;
+    req->moved_ms = clock_now.ms;
+    return WEIR_OK;
+}
+
+size_t codec_stream_trailers(const weir_req *req, const weir_field **trailers)
+{
+    *trailers = req->trailers.list;
+    return req->trailers.n;
+}
+
+/* ---- the connection ---- */
+
+static void arm_timer(struct weir_conn *conn)
+{
+    const struct client_conf *limits = client_limits(conn->client);
+    uint64_t ms = conn->stream_n || !chain_is_empty(&conn->out) ? SWEEP_MS
+                  : clients_draining                           ? DRAIN_GRACE_MS
+                                                               : limits->keepalive_timeout_ms;
+
+    client_set_timer(conn->client, ms);
+}
+
+/* Sources whose bytes have left may make more. True: some did. */
+static bool feed(struct weir_conn *conn)
+{
+    struct weir_req *next;
+    bool fed = false;
+
+    for (struct weir_req *req = conn->streams; req; req = next) {
+        next = req->next;
+        if (req->source && req->source->resume && req->responded && !req->finished &&
+            !req->aborted && chain_is_empty(&req->out)) {
+            req->source->resume(req);
+            if (!chain_is_empty(&req->out) || req->finished || req->aborted) {
+                flush(req);
+                fed = true;
+            }
+        }
+    }
+    return fed;
+}
+
+static weir_rc produce(struct weir_conn *conn)
+{
+    const struct module *outer = call_begin(conn);
+    weir_rc rc = conn->ops->output(conn->state, &conn->out, OUT_WINDOW - conn->out.bytes);
+
+    call_end(outer);
+    return rc;
+}
+
+/* Frames and sends what there is. */
+static void pump(struct weir_conn *conn)
+{
+    struct client *client = conn->client;
+
+    do {
+        weir_rc rc = WEIR_OK;
+
+        if (conn->out.bytes < OUT_WINDOW && !conn->is_over) {
+            rc = produce(conn);
+            conn->is_over = rc == WEIR_DONE || rc == WEIR_ERROR;
+        }
+        if (!chain_is_empty(&conn->out)) {
+            uint64_t before = conn->out.bytes;
+            int sent = conn_write(&client->conn, &conn->out, false);
+
+            if (before != conn->out.bytes) {
+                conn->moved_ms = clock_now.ms;
+            }
+            if (sent == -EAGAIN) {
+                break;
+            }
+            if (sent < 0) {
+                client_close(client);
+                return;
+            }
+        }
+        if (rc == WEIR_MORE) {
+            continue;
+        }
+        if (!feed(conn)) {
+            break;
+        }
+    } while (client->conn.can_write);
+    loop_later_cancel(&conn->later);
+    if ((conn->is_over || conn->has_failed) && chain_is_empty(&conn->out)) {
+        client_close(client);
+        return;
+    }
+    arm_timer(conn);
+}
+
+static bool take_input(struct weir_conn *conn, struct buf *buf, uint32_t at)
+{
+    const struct module *outer = call_begin(conn);
+
+    conn->in = buf;
+    weir_rc rc = conn->ops->input(conn->state, buf->data + at, buf->used - at);
+    conn->in = NULL;
+    call_end(outer);
+    conn->has_failed = rc == WEIR_ERROR;
+    return !conn->has_failed;
+}
+
+void codec_server_process(struct client *client)
+{
+    struct weir_conn *conn = &client->codec->conn;
+
+    while (client->conn.can_read && !conn->has_failed && conn->out.bytes < OUT_WINDOW) {
+        struct buf *buf = buf_create();
+        ssize_t n = conn_read(&client->conn, buf);
+
+        if (n > 0) {
+            conn->moved_ms = clock_now.ms;
+            take_input(conn, buf, 0);
+        }
+        buf_release(buf);
+        if (n == 0 || (n < 0 && n != -EAGAIN)) {
+            client_close(client);
+            return;
+        }
+    }
+    pump(conn);
+}
+
+/* What makes no progress is ended: a slow client, or one that does not send. */
+static void sweep(struct weir_conn *conn)
+{
+    struct weir_req *next;
+
+    for (struct weir_req *req = conn->streams; req; req = next) {
+        const struct client_conf *limits = req->limits ? req->limits : client_limits(conn->client);
+        uint64_t rest_ms = clock_now.ms - req->moved_ms;
+
+        next = req->next;
+        if (req->wants_body && !req->responded && !req->upgraded &&
+            rest_ms > limits->body_timeout_ms) {
+            fail_body(req, 408, WEIR_REASON_REQUEST_TIMEOUT,
+                      "the request's body made no progress for client.body_timeout");
+        } else if (!chain_is_empty(&req->out) && rest_ms > limits->send_timeout_ms) {
+            req->reason_detail = "the client took nothing for client.send_timeout";
+            req->reason = WEIR_REASON_CLIENT_GONE;
+            req->aborted = true;
+            flush(req);
+        }
+    }
+}
+
+void codec_server_on_timer(struct client *client)
+{
+    struct weir_conn *conn = &client->codec->conn;
+
+    if (conn->stream_n == 0 && chain_is_empty(&conn->out)) {
+        if (conn->is_draining || clients_draining) {
+            client_close(client);
+            return;
+        }
+        codec_server_drain(client);
+        pump(conn);
+        return;
+    }
+    if (!chain_is_empty(&conn->out) &&
+        clock_now.ms - conn->moved_ms > client_limits(client)->send_timeout_ms) {
+        client_close(client);
+        return;
+    }
+    sweep(conn);
+    pump(conn);
+}
+
+void codec_server_drain(struct client *client)
+{
+    struct weir_conn *conn = &client->codec->conn;
+    const struct module *outer = call_begin(conn);
+
+    if (!conn->is_draining) {
+        conn->is_draining = true;
+        conn->ops->drain(conn->state);
+        loop_later(&conn->later);
+    }
+    call_end(outer);
+}
+
+void codec_server_start(struct client *client, const struct module *module, weir_str name)
+{
+    struct codec_server *server = mem_zalloc(sizeof(*server));
+    struct weir_conn *conn = &server->conn;
+    const struct site *site = listener_site_or_default(client->listener, name, NULL);
+
+    *conn = (struct weir_conn){.client = client,
+                               .module = module,
+                               .ops = module->desc->codec,
+                               .later = {.fn = on_later},
+                               .moved_ms = clock_now.ms};
+    client->codec = server;
+    client->ops = &codec_ops;
+    client->state = CLIENT_CODEC;
+    const struct module *outer = call_begin(conn);
+    conn->state = conn->ops->open(conn, plan_conf(&site->self->plan, module));
+    call_end(outer);
+    if (!conn->state) {
+        client_close(client);
+        return;
+    }
+    if (client->in) {
+        struct buf *buf = client->in;
+
+        client->in = NULL;
+        take_input(conn, buf, client->in_at);
+        client->in_at = 0;
+        buf_release(buf);
+    }
+    if (clients_draining) {
+        codec_server_drain(client);
+    }
+}
+
+void codec_server_end(struct client *client)
+{
+    struct codec_server *server = client->codec;
+    struct weir_conn *conn = &server->conn;
+
+    while (conn->streams) {
+        struct weir_req *req = conn->streams;
+
+        if (!req->finished && !req->reason) {
+            req->reason = WEIR_REASON_CLIENT_GONE;
+        }
+        stream_unlink(conn, req);
+        request_end(req);
+    }
+    loop_later_cancel(&conn->later);
+    if (conn->state) {
+        const struct module *outer = call_begin(conn);
+
+        conn->ops->close(conn->state);
+        call_end(outer);
+    }
+    chain_clear(&conn->out);
+    client->codec = NULL;
+    free(server);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http/codec_server.h - a client's connection that a module's codec speaks on: many requests at a
+ * time. The codec only frames; reading, writing, time limits and the requests are here. */
+#ifndef HTTP_CODEC_SERVER_H
+#define HTTP_CODEC_SERVER_H
+
+#include "http/client.h"
+
+struct module;
+
+/* The connection speaks `module`'s protocol from now on; `name` is the server name that the
+ * transport was asked for. What client->in holds is its beginning. */
+void codec_server_start(struct client *client, const struct module *module, weir_str name);
+/* Does all that can be done now. */
+void codec_server_process(struct client *client);
+void codec_server_on_timer(struct client *client);
+void codec_server_drain(struct client *client);
+/* Ends the requests and the codec. */
+void codec_server_end(struct client *client);
+
+/* For the module's table: see weir/host.h. */
+weir_req *codec_stream_open(weir_conn *conn, uint32_t stream, const weir_stream_head *head);
+void codec_stream_body(weir_req *req, const char *p, size_t n);
+weir_rc codec_stream_end(weir_req *req, const weir_field *trailers, size_t n);
+void codec_stream_gone(weir_req *req);
+size_t codec_stream_pending(weir_req *req, bool *is_end);
+weir_rc codec_stream_take(weir_req *req, weir_chain *out, size_t n);
+size_t codec_stream_trailers(const weir_req *req, const weir_field **trailers);
+
+#endif
