@@ -379,20 +379,6 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     return 0;
 }
 
-/* The response is whole, but not the request: nobody will read the rest (RFC 9113, 8.1). */
-static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
-{
-    int32_t stream = frame->hd.stream_id;
-
-    (void)arg;
-    if ((frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
-        frame->hd.flags & NGHTTP2_FLAG_END_STREAM &&
-        nghttp2_session_get_stream_remote_close(session, stream) == 0) {
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
-    }
-    return 0;
-}
-
 /* ---- the codec ---- */
 
 static nghttp2_session_callbacks *callbacks;
@@ -413,7 +399,6 @@ static bool prepare(void)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
     nghttp2_option_set_no_auto_window_update(session_option, 1);
     nghttp2_option_set_builtin_recv_extension_type(session_option, NGHTTP2_PRIORITY_UPDATE);

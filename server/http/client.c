@@ -207,7 +207,7 @@ void client_open(const struct listener *listener, int fd, const struct addr *add
     }
     clients = client;
     client_count++;
-    conn_open(&client->conn, fd, on_ready, on_timer);
+    conn_open(&client->conn, fd, false, on_ready, on_timer);
     http1_start(client);
     client_set_timer(client, client_limits(client)->header_timeout_ms);
     if (!listener->tls) {

@@ -14,6 +14,8 @@
 #define OUT_WINDOW (128 * 1024) /* bytes of frames that wait for the socket */
 #define STALLED (64 * 1024)     /* bytes of body that wait when the client is slow */
 #define COPY_MAX 2048           /* bytes of body that are copied rather than referred to */
+#define SKIP_MAX (256 * 1024)   /* bytes of an unwanted request body that are taken and dropped */
+#define SKIP_MS 500             /* a client that stops in the middle of such a body waits for us */
 #define SWEEP_MS 1000           /* how often requests are looked at for having stopped */
 
 /* The codec knows it as weir_conn. */
@@ -130,6 +132,40 @@ static void interim(struct weir_req *req, uint32_t status, const struct fields *
     call_end(outer);
 }
 
+/* The bytes that the source has taken make room for as many more. */
+static void acknowledge(struct weir_req *req)
+{
+    struct weir_conn *conn = conn_of(req);
+    uint64_t used = req->body_in_total - req->body_in.bytes - req->body_acked;
+
+    if (used > 0 && conn->state) {
+        const struct module *outer = call_begin(conn);
+
+        req->body_acked += used;
+        conn->ops->consumed(conn->state, req->stream, used);
+        call_end(outer);
+        loop_later(&conn->later);
+    }
+}
+
+/* The request is answered and the client still sends: a while, since many do not see an answer
+ * that a reset follows at once; then the rest is declined (RFC 9113, 8.1). */
+static void skip_body(struct weir_req *req, size_t n)
+{
+    struct weir_conn *conn = conn_of(req);
+
+    chain_clear(&req->body_in);
+    req->body_skipped += n;
+    if (req->body_skipped <= SKIP_MAX) {
+        acknowledge(req);
+        return;
+    }
+    const struct module *outer = call_begin(conn);
+    conn->ops->reset(conn->state, req->stream, false);
+    call_end(outer);
+    loop_later(&conn->later);
+}
+
 /* There is more to send, or the end. */
 static void wake(struct weir_req *req)
 {
@@ -150,6 +186,9 @@ static void add(struct weir_req *req, struct weir_chain *data)
 static void finish(struct weir_req *req)
 {
     wake(req);
+    if (!req->body_in_done) {
+        skip_body(req, 0); /* what waits already, so that the client sees no shut window */
+    }
 }
 
 static bool flush(struct weir_req *req)
@@ -179,22 +218,6 @@ static bool flush(struct weir_req *req)
 static bool is_stalled(const struct weir_req *req)
 {
     return !req->client->conn.can_write || req->out.bytes > STALLED;
-}
-
-/* The bytes that the source has taken make room for as many more. */
-static void acknowledge(struct weir_req *req)
-{
-    struct weir_conn *conn = conn_of(req);
-    uint64_t used = req->body_in_total - req->body_in.bytes - req->body_acked;
-
-    if (used > 0 && conn->state) {
-        const struct module *outer = call_begin(conn);
-
-        req->body_acked += used;
-        conn->ops->consumed(conn->state, req->stream, used);
-        call_end(outer);
-        loop_later(&conn->later);
-    }
 }
 
 /* Gives the source what has come while it wants that. */
@@ -453,7 +476,7 @@ void codec_stream_body(weir_req *req, const char *p, size_t n)
     req->body_in_total += n;
     req->moved_ms = clock_now.ms;
     if (req->finished || req->aborted || (req->responded && !req->source)) {
-        acknowledge(req); /* nobody wants it any more */
+        skip_body(req, n);
     } else if (in && p >= in->data && p + n <= in->data + in->used) {
         chain_add_buf(&req->body_in, in, p, n);
     } else {
@@ -698,6 +721,9 @@ static void sweep(struct weir_conn *conn)
             rest_ms > limits->body_timeout_ms) {
             fail_body(req, 408, WEIR_REASON_REQUEST_TIMEOUT,
                       "the request's body made no progress for client.body_timeout");
+        } else if (req->finished && chain_is_empty(&req->out) && !req->body_in_done &&
+                   rest_ms > SKIP_MS) {
+            skip_body(req, SKIP_MAX + 1);
         } else if (!chain_is_empty(&req->out) && rest_ms > limits->send_timeout_ms) {
             req->reason_detail = "the client took nothing for client.send_timeout";
             req->reason = WEIR_REASON_CLIENT_GONE;

@@ -79,6 +79,7 @@ static void start_body(struct client *client)
     if (req->head.framing == FRAMING_CHUNKED) {
         client->chunked = arena_alloc(&req->arena, sizeof(*client->chunked));
         chunked_init(client->chunked);
+        fields_init(&req->request_trailers, &req->arena);
     }
     req->body_in_done = !client->chunked && client->body_left == 0;
 }
@@ -99,7 +100,7 @@ static bool decode_chunks(struct client *client)
     for (;;) {
         weir_str data;
         enum chunked_result result =
-            chunked_decode(client->chunked, &p, &n, &data, NULL, NULL);
+            chunked_decode(client->chunked, &p, &n, &data, &req->request_trailers, NULL);
 
         if (result == CHUNKED_DATA) {
             take_body(req, client->in, data.p, data.n);

@@ -77,6 +77,7 @@ struct weir_req {
     bool wants_body;                 /* the source waits for more of it */
     bool delivering;                 /* it is being given some */
     bool is_extended_connect;        /* RFC 8441: the body is a tunnel's way in */
+    uint64_t body_skipped;           /* bytes dropped after the answer */
     uint64_t body_acked;             /* bytes that made room for others in a codec's window */
     uint64_t moved_ms;               /* when a codec's stream last made progress */
     struct fields request_trailers;

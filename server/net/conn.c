@@ -35,20 +35,36 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     conn->on_ready(conn);
 }
 
-void conn_open(struct conn *conn, int fd, void (*on_ready)(struct conn *),
+static void watch(struct conn *conn, short what)
+{
+    event_assign(&conn->event, loop.base, conn->fd, what | EV_READ | EV_CLOSED | EV_ET | EV_PERSIST,
+                 on_event, conn);
+    event_add(&conn->event, NULL);
+}
+
+/* Room to write is watched from the first time that there was none: most connections never fill
+ * their socket, and each edge of theirs would wake the loop for nothing. */
+static void watch_room(struct conn *conn)
+{
+    conn->can_write = false;
+    if (!(conn->event.ev_events & EV_WRITE)) {
+        event_del(&conn->event);
+        watch(conn, EV_WRITE);
+    }
+}
+
+void conn_open(struct conn *conn, int fd, bool connecting, void (*on_ready)(struct conn *),
                void (*on_timer)(struct timer *))
 {
     conn->fd = fd;
     conn->can_read = false;
     conn->can_write = true;
     conn->peer_closed = false;
-    conn->connecting = false;
+    conn->connecting = connecting;
     conn->io = NULL;
     conn->on_ready = on_ready;
     timer_init(&conn->timer, on_timer);
-    event_assign(&conn->event, loop.base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
-                 on_event, conn);
-    event_add(&conn->event, NULL);
+    watch(conn, connecting ? EV_WRITE : 0);
 }
 
 int conn_detach(struct conn *conn)
@@ -196,7 +212,7 @@ int conn_write_raw(struct conn *conn, struct weir_chain *chain, bool more)
                 continue;
             }
             if (errno == EAGAIN) {
-                conn->can_write = false;
+                watch_room(conn);
                 return -EAGAIN;
             }
             return -errno;
@@ -205,7 +221,7 @@ int conn_write_raw(struct conn *conn, struct weir_chain *chain, bool more)
         /* A short write means a full socket; only a pipe may have been slow to give, so that is
          * tried until the socket says EAGAIN. */
         if ((size_t)n < asked && kind != LINK_PIPE) {
-            conn->can_write = false;
+            watch_room(conn);
             return -EAGAIN;
         }
     }

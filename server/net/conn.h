@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net/conn.h - a connected stream socket in the loop: non-blocking, edge-triggered, both directions
- * registered once. Embedded in its owner; what it carries is not its business.
+/* net/conn.h - a connected stream socket in the loop: non-blocking, edge-triggered. Room to write
+ * is watched from the first time that there was none. Embedded in its owner; what it carries is not its business.
  *
  * Reads and writes are tried first and waited for second: can_read and can_write say whether a try
  * is worth it. */
@@ -28,7 +28,7 @@ struct conn {
 };
 
 /* Takes the socket `fd` (non-blocking) into the loop. on_timer is for conn->timer. */
-void conn_open(struct conn *conn, int fd, void (*on_ready)(struct conn *),
+void conn_open(struct conn *conn, int fd, bool connecting, void (*on_ready)(struct conn *),
                void (*on_timer)(struct timer *));
 /* Takes it out and closes it; may be called twice. No callback comes after this. */
 void conn_close(struct conn *conn);

@@ -230,6 +230,9 @@ static bool send_request(struct exchange *ex)
             return true;
         }
     }
+    if (ex->is_tunnel && ex->body_sent && chain_is_empty(&ex->to_send)) {
+        conn_shutdown(conn); /* half-close: the other direction goes on */
+    }
     if (!ex->body_sent) {
         client_want_body(ex->req);
     }
@@ -241,7 +244,9 @@ static void arm_timer(struct exchange *ex)
     const weir_forward_conf *conf = ex->conf;
     struct conn *conn = &ex->up->conn;
 
-    if (conn->connecting) {
+    if (ex->is_tunnel) {
+        timer_set(&conn->timer, clock_now.ms + conf->tunnel_timeout_ms);
+    } else if (conn->connecting) {
         if (conn->timer.deadline_ms == 0) {
             timer_set(&conn->timer, clock_now.ms + conf->connect_timeout_ms);
         }
@@ -403,7 +408,7 @@ static void pump(struct exchange *ex)
         if (ex->up && ex->up->conn.can_read && !(ex->head_done && sink_is_full(ex))) {
             exchange_read(ex);
         }
-        if (req->upgraded && ex->up) {
+        if (req->upgraded && !ex->is_tunnel && ex->up) {
             start_tunnel(ex);
             return;
         }

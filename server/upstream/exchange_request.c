@@ -201,6 +201,27 @@ static void add_framed(struct exchange *ex, struct weir_chain *data)
     }
 }
 
+/* With the trailers, those that concern the connection aside. */
+static void add_last_chunk(struct exchange *ex)
+{
+    const struct fields *trailers = &ex->req->request_trailers;
+
+    chain_add_copy(&ex->to_send, "0\r\n", 3);
+    for (uint32_t i = 0; i < trailers->n; i++) {
+        const weir_field *field = &trailers->list[i];
+
+        if (field->id && (field_is_hop_by_hop(field->id) || field->id == WEIR_F_CONTENT_LENGTH ||
+                          field->id == WEIR_F_HOST)) {
+            continue;
+        }
+        chain_add_copy(&ex->to_send, field->name.p, field->name.n);
+        chain_add_copy(&ex->to_send, ": ", 2);
+        chain_add_copy(&ex->to_send, field->value.p, field->value.n);
+        chain_add_copy(&ex->to_send, "\r\n", 2);
+    }
+    chain_add_copy(&ex->to_send, "\r\n", 2);
+}
+
 void exchange_take_body(struct exchange *ex)
 {
     struct weir_req *req = ex->req;
@@ -213,7 +234,7 @@ void exchange_take_body(struct exchange *ex)
     if (req->body_in_done) {
         ex->body_sent = true;
         if (ex->chunked_out) {
-            chain_add_ref(&ex->to_send, "0\r\n\r\n", 5, NULL, NULL);
+            add_last_chunk(ex);
         }
     }
 }

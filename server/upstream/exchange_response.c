@@ -113,6 +113,25 @@ static void on_final_head(struct exchange *ex)
     response_start(req, ex->head.status, length);
 }
 
+/* The client's side of the tunnel is a stream (RFC 8441): the bodies of request and response carry
+ * the bytes, and 200 says what 101 does in HTTP/1. */
+static void start_stream_tunnel(struct exchange *ex)
+{
+    struct weir_req *req = ex->req;
+
+    ex->head.framing = FRAMING_CLOSE;
+    ex->buffering = false;
+    ex->replayable = false;
+    ex->chunked_out = false;
+    ex->body_sent = false;
+    ex->is_tunnel = true;
+    fields_remove(&ex->fields, WEIR_F_UPGRADE, field_name(WEIR_F_UPGRADE));
+    fields_remove(&ex->fields, field_id(STR("Sec-WebSocket-Accept")), STR("Sec-WebSocket-Accept"));
+    merge_fields(ex);
+    response_start(req, 200, -1);
+    client_want_body(req);
+}
+
 static void on_upgrade(struct exchange *ex)
 {
     struct weir_req *req = ex->req;
@@ -125,6 +144,10 @@ static void on_upgrade(struct exchange *ex)
     ex->head_done = true;
     ex->attempt->status = 101;
     req->upgraded = true;
+    if (req->is_extended_connect) {
+        start_stream_tunnel(ex);
+        return;
+    }
     merge_fields(ex);
     response_start(req, 101, -1);
 }
@@ -161,7 +184,7 @@ static bool parse_head(struct exchange *ex)
     ex->in_at += (uint32_t)used;
     if (ex->head.status == 101) {
         on_upgrade(ex);
-        return false;
+        return ex->is_tunnel;
     }
     if (ex->head.status < 200) {
         response_interim(ex->req, ex->head.status, &ex->fields);
@@ -176,7 +199,7 @@ static bool parse_head(struct exchange *ex)
 static void finish(struct exchange *ex)
 {
     bool is_clean = !ex->in || ex->in_at == ex->in->used;
-    bool reusable = is_clean && ex->head.keep_alive && ex->head.framing != FRAMING_CLOSE &&
+    bool reusable = is_clean && ex->head.keep_alive && !ex->is_tunnel && ex->head.framing != FRAMING_CLOSE &&
                     ex->body_sent && chain_is_empty(&ex->to_send);
 
     exchange_release(ex, reusable);

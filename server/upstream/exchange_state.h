@@ -39,6 +39,7 @@ struct exchange {
     struct http1_head head;
     bool head_done;
     bool buffering;
+    bool is_tunnel;              /* an upgraded exchange whose client speaks in streams */
     uint64_t body_left;          /* FRAMING_LENGTH */
     struct chunked chunked;
     struct pipe *pipe;           /* NULL: nothing is spliced */

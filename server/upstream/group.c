@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define SURPLUS_MS 250     /* how long idle connections beyond `keepalive` wait to be used */
 #define IDLE_MARGIN_MS 500 /* a connection this close to the peer's own limit is not used again */
 
 /* ---- making ---- */
@@ -233,7 +234,14 @@ static void on_idle_ready(struct conn *conn)
 static void on_idle_timer(struct timer *timer)
 {
     struct upconn *up = container_of(timer, struct upconn, conn.timer);
+    struct upstream_group *group = up->peer->group;
+    uint64_t age_ms = clock_now.ms - up->idle_since_ms;
 
+    if (age_ms < group->conf->keepalive_timeout_ms &&
+        group->idle_n <= (uint64_t)group->conf->keepalive) {
+        timer_set(&up->conn.timer, up->idle_since_ms + group->conf->keepalive_timeout_ms);
+        return; /* the burst that it was one too many of is over */
+    }
     unlink_idle(up);
     upconn_close(up);
 }
@@ -284,21 +292,17 @@ void pool_put(struct upconn *up)
         upconn_close(up);
         return;
     }
-    if (group->idle_n >= (uint64_t)group->conf->keepalive) {
-        struct upconn *oldest = peer->idle_last;
-
-        if (!oldest) {
-            upconn_close(up);
-            return;
-        }
-        unlink_idle(oldest);
-        upconn_close(oldest);
+    /* Beyond `keepalive` a connection stays for a moment only: closing it at once would have a
+     * burst of requests connect anew for each. */
+    uint64_t stay_ms = group->conf->keepalive_timeout_ms;
+    if (group->idle_n >= (uint64_t)group->conf->keepalive && stay_ms > SURPLUS_MS) {
+        stay_ms = SURPLUS_MS;
     }
     up->conn.on_ready = on_idle_ready;
     up->conn.timer.fn = on_idle_timer;
     up->conn.can_read = false;
     up->idle_since_ms = clock_now.ms;
-    timer_set(&up->conn.timer, clock_now.ms + group->conf->keepalive_timeout_ms);
+    timer_set(&up->conn.timer, clock_now.ms + stay_ms);
     up->prev = NULL;
     up->next = peer->idle_first;
     *(up->next ? &up->next->prev : &peer->idle_last) = up;
@@ -329,8 +333,7 @@ struct upconn *upconn_connect(struct weir_peer *peer, const struct tls_client *t
     }
     struct upconn *up = mem_zalloc(sizeof(*up));
     up->peer = peer;
-    conn_open(&up->conn, fd, on_idle_ready, on_idle_timer);
-    up->conn.connecting = true;
+    conn_open(&up->conn, fd, true, on_idle_ready, on_idle_timer);
     up->tls = tls;
     if (tls && !io_start(&up->conn, &tls->transport, NULL, tls->settings, name)) {
         upconn_close(up);

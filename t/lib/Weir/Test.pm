@@ -109,14 +109,16 @@ sub make_certificate {
     my $alt = join ',', (map { "DNS:$_" } @names), 'IP:127.0.0.1';
     need_tool('openssl');
     my @kind = ($with{key} // 'ec') eq 'rsa' ? ('rsa:2048') : ('ec', '-pkeyopt', 'ec_paramgen_curve:P-256');
-    my @command = ('openssl', 'req', '-x509', '-newkey', @kind, '-nodes', '-subj', "/CN=$names[0]",
-        '-days', $with{days} // 90, '-addext', "subjectAltName=$alt",
-        '-keyout', "$dir/$key.pem", '-out', "$dir/$name.pem");
-    open my $old, '>&', \*STDERR;
-    open STDERR, '>', '/dev/null';
-    my $status = system @command;
-    open STDERR, '>&', $old;
-    die "openssl could not make a certificate" if $status;
+    write_file("$dir/$name.ext", "subjectAltName=$alt\n");
+    for my $command (
+        ['req', '-new', '-newkey', @kind, '-nodes', '-subj', "/CN=$names[0]", '-keyout', "$dir/$key.pem",
+            '-out', "$dir/$name.csr"],
+        ['x509', '-req', '-in', "$dir/$name.csr", '-signkey', "$dir/$key.pem", '-days', $with{days} // 90,
+            '-extfile', "$dir/$name.ext", '-out', "$dir/$name.pem"]) {
+        my $pid = spawn($dir, 'openssl', @$command);
+        waitpid $pid, 0;
+        die "openssl $command->[0]: " . read_file("$dir/stderr") if $?;
+    }
     return ("$dir/$name.pem", "$dir/$key.pem");
 }
 
