@@ -699,6 +699,9 @@ void codec_server_process(struct client *client)
             take_input(conn, buf, 0);
         }
         buf_release(buf);
+        if (n == 0) {
+            pump(conn); /* what is answered already still leaves */
+        }
         if (n == 0 || (n < 0 && n != -EAGAIN)) {
             client_close(client);
             return;
