@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* access_log - one line per request, buffered, to a file that may be rotated away. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,12 +30,20 @@ enum format {
     FORMAT_TEMPLATE
 };
 
+/* Of a template: text, or one variable. */
+struct part {
+    weir_str text;
+    const weir_template *variable; /* NULL: text */
+};
+
 struct conf {
     weir_str path;
     const weir_template *format, *when;
     uint64_t buffer, flush_ms;
     /* made by check and commit */
     enum format kind;
+    struct part *parts; /* FORMAT_TEMPLATE */
+    uint32_t part_n;
     struct sink *sink;
     /* what the built-in formats are made of */
     const weir_template *time_local, *time_iso, *request, *bytes, *upstream_addr, *upstream_status,
@@ -276,6 +285,20 @@ static void put_json_line(struct line *line, weir_req *req, const struct conf *c
     put_text(line, "}");
 }
 
+/* What the admin wrote is taken as it is; only what a client may have sent is escaped. */
+static void put_template(struct line *line, weir_req *req, const struct conf *conf)
+{
+    for (uint32_t i = 0; i < conf->part_n; i++) {
+        const struct part *part = &conf->parts[i];
+
+        if (part->variable) {
+            put_escaped(line, or_dash(eval(req, part->variable)));
+        } else {
+            put(line, part->text.p, part->text.n);
+        }
+    }
+}
+
 static bool is_wanted(weir_req *req, const struct conf *conf)
 {
     weir_str value;
@@ -293,7 +316,7 @@ static weir_rc on_log(weir_req *req, const void *conf_)
     struct line line;
 
     line.n = 0;
-    if (!conf->sink || weir_status(req) == 0 || !is_wanted(req, conf)) {
+    if (!conf->sink || !is_wanted(req, conf)) {
         return WEIR_NEXT;
     }
     if (conf->kind == FORMAT_COMBINED) {
@@ -301,7 +324,7 @@ static weir_rc on_log(weir_req *req, const void *conf_)
     } else if (conf->kind == FORMAT_JSON) {
         put_json_line(&line, req, conf);
     } else {
-        put_escaped(&line, eval(req, conf->format));
+        put_template(&line, req, conf);
     }
     line.text[line.n++] = '\n';
     put_line(conf->sink, line.text, line.n);
@@ -351,12 +374,54 @@ static void compile_parts(weir_cfg *cfg, struct conf *conf)
     conf->reason = weir_cfg_template(cfg, NULL, WEIR_STR("$reason"));
 }
 
+/* "$name" or "${name}" at p; its length, 0: there is none ("$$" is a dollar). */
+static size_t variable_length(const char *p, const char *end)
+{
+    const char *at = p + 1;
+
+    if (at < end && *at == '{') {
+        const char *close = memchr(at, '}', (size_t)(end - at));
+
+        return close ? (size_t)(close + 1 - p) : 0;
+    }
+    while (at < end && (isalnum((unsigned char)*at) || *at == '_')) {
+        at++;
+    }
+    return at - p > 1 ? (size_t)(at - p) : 0;
+}
+
+static void split_template(weir_cfg *cfg, struct conf *conf)
+{
+    weir_str text = weir_template_text(conf->format, NULL);
+    const char *p = text.p, *end = text.p + text.n;
+
+    conf->parts = weir_cfg_alloc(cfg, (text.n + 1) * sizeof(*conf->parts));
+    while (p < end) {
+        const char *dollar = memchr(p, '$', (size_t)(end - p));
+        size_t n = dollar ? variable_length(dollar, end) : 0;
+
+        if (dollar != p || n == 0) { /* text up to a dollar, or a doubled one of which one stays */
+            size_t length = !dollar ? (size_t)(end - p) : dollar == p ? 1 : (size_t)(dollar - p);
+
+            conf->parts[conf->part_n++] = (struct part){.text = {p, length}};
+            p += dollar == p ? 2 : length;
+            continue;
+        }
+        conf->parts[conf->part_n++] =
+            (struct part){.variable = weir_cfg_template(cfg, "format", (weir_str){p, n})};
+        p += n;
+    }
+}
+
 static void commit(weir_cfg *cfg, void *conf_)
 {
     struct conf *conf = conf_;
     const char *path = strcmp(conf->path.p, "stdout") == 0 ? NULL : conf->path.p;
 
     compile_parts(cfg, conf);
+    if (conf->kind == FORMAT_TEMPLATE) {
+        split_template(cfg, conf);
+    }
     conf->sink = find_sink(path);
     if (conf->sink) {
         return;

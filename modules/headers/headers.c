@@ -30,6 +30,11 @@ struct conf {
     uint64_t expires_s;
 };
 
+/* Of a request. */
+struct state {
+    const struct conf *expires; /* the innermost scope that says it so far */
+};
+
 /* One edit, with all that can be known when the configuration is loaded. */
 struct op {
     weir_edit_op op;
@@ -128,21 +133,33 @@ static bool is_kept(uint32_t status)
     return false;
 }
 
-/* The Cache-Control that rules have set, if any: what came from a backend says something else. */
+static weir_str join(weir_req *req, weir_str a, weir_str b)
+{
+    char *text = weir_alloc(req, a.n + b.n + 2);
+
+    memcpy(text, a.p, a.n);
+    memcpy(text + a.n, ", ", 2);
+    memcpy(text + a.n + 2, b.p, b.n);
+    return (weir_str){text, a.n + b.n + 2};
+}
+
+/* The Cache-Control that rules have set, all lines of it: what came from a backend says something
+ * else. */
 static weir_str ruled_cache_control(weir_req *req)
 {
+    weir_str ruled = WEIR_STR("");
     weir_field fields[64];
     size_t n, from = 0;
 
     while ((n = weir_fields(req, WEIR_RESPONSE, fields, WEIR_COUNT(fields), from)) > 0) {
         for (size_t i = 0; i < n; i++) {
             if (fields[i].id == WEIR_F_CACHE_CONTROL && fields[i].flags & WEIR_FIELD_RULE) {
-                return fields[i].value;
+                ruled = ruled.n ? join(req, ruled, fields[i].value) : fields[i].value;
             }
         }
         from += n;
     }
-    return WEIR_STR("");
+    return ruled;
 }
 
 /* Directives without any max-age or no-cache, which `expires` replaces. Returns the new length. */
@@ -202,9 +219,23 @@ static weir_rc on_response(weir_req *req, const void *conf_)
     const struct conf *conf = conf_;
 
     run(req, WEIR_RESPONSE, &conf->response);
-    if (conf->expires_kind != EXPIRES_NONE && is_kept(weir_status(req))) {
-        set_expires(req, conf);
+    if (conf->expires.n) {
+        ((struct state *)weir_ctx(req))->expires = conf;
     }
+    return WEIR_NEXT;
+}
+
+/* Once the rules of all scopes have run: the innermost `expires` counts, "off" included. */
+static weir_rc on_expires(weir_req *req, const void *conf)
+{
+    struct state *state = weir_ctx(req);
+    const struct conf *innermost = state->expires;
+
+    (void)conf;
+    if (innermost && innermost->expires_kind != EXPIRES_NONE && is_kept(weir_status(req))) {
+        set_expires(req, innermost);
+    }
+    state->expires = NULL; /* it runs for each scope */
     return WEIR_NEXT;
 }
 
@@ -378,6 +409,7 @@ static void commit(weir_cfg *cfg, void *conf_)
 static const weir_hook hooks[] = {
     {.phase = WEIR_REQ_PREPARE, .fn = on_request},
     {.phase = WEIR_RES_START, .stage = 1, .fn = on_response},
+    {.phase = WEIR_RES_START, .stage = 2, .fn = on_expires},
 };
 
 static const weir_module module = {
@@ -390,6 +422,7 @@ static const weir_module module = {
     .opts = opts,
     .opt_n = WEIR_COUNT(opts),
     .conf_size = sizeof(struct conf),
+    .ctx_size = sizeof(struct state),
     .check = check,
     .commit = commit,
 };

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conditions.h"
@@ -15,8 +16,18 @@ struct conf {
     weir_list try_;  /* of const weir_template * */
     uint32_t symlinks;
     bool hidden;
-    int root_fd;     /* made by commit; -1: the folder could not be opened */
+    struct folder *folder; /* made by commit */
 };
+
+/* What `root` or `mount` leads to. A link may be switched to another folder (a new release). */
+struct folder {
+    const char *path;
+    int fd;            /* -1: could not be opened */
+    int old_fd;        /* the one before: the cache knows its entries by the number */
+    uint64_t looked_ms;
+};
+
+#define LOOK_MS 1000
 
 static const char *const symlink_policies[] = {"beneath", NULL};
 
@@ -40,7 +51,8 @@ static const weir_opt opts[] = {
     {.name = "try",
      .type = WEIR_T_LIST | WEIR_T_TEMPLATE,
      .offset = offsetof(struct conf, try_),
-     .doc = "Paths looked for one after another; the last may be \"=404\"."},
+     .doc = "Paths looked for one after another; the last may be \"=404\", or a path that is routed "
+            "anew, such as \"/index.php\"."},
     {.name = "symlinks",
      .type = WEIR_T_ENUM,
      .offset = offsetof(struct conf, symlinks),
@@ -73,6 +85,7 @@ static weir_rc refuse_errno(weir_req *req, int error, weir_str path)
     case ENOTDIR:
     case ENAMETOOLONG:
     case EXDEV: /* a link that leaves the root */
+    case ENXIO: /* a socket */
     case ELOOP:
         return refuse(req, 404, WEIR_REASON_FILE_NOT_FOUND, strerror(error), path);
     case EACCES:
@@ -165,7 +178,9 @@ static weir_rc send_file(weir_req *req, struct file *file)
     if (status != 200) {
         return send_without_body(req, file, status);
     }
-    enum range_result range = range_parse(req, file, &first, &last);
+    /* A Range is for GET (RFC 9110, 14.2). */
+    bool is_get = weir_get(req, WEIR_GET_METHOD).n == 3;
+    enum range_result range = is_get ? range_parse(req, file, &first, &last) : RANGE_NONE;
     if (range == RANGE_BAD) {
         return refuse_range(req, file);
     }
@@ -211,13 +226,37 @@ static weir_rc redirect_to_folder(weir_req *req)
                       WEIR_STR("moved permanently\n"), NULL);
 }
 
+/* The folder's descriptor; once a second it is looked whether the path leads elsewhere now. */
+static int folder_fd(struct folder *folder)
+{
+    struct stat now, before;
+
+    if (weir_now_ms() - folder->looked_ms < LOOK_MS) {
+        return folder->fd;
+    }
+    folder->looked_ms = weir_now_ms();
+    if (stat(folder->path, &now) != 0 || fstat(folder->fd, &before) != 0 ||
+        (now.st_dev == before.st_dev && now.st_ino == before.st_ino)) {
+        return folder->fd;
+    }
+    int fd = open(folder->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        if (folder->old_fd >= 0) {
+            close(folder->old_fd);
+        }
+        folder->old_fd = folder->fd;
+        folder->fd = fd;
+    }
+    return folder->fd;
+}
+
 /* NULL with errno: none of the index names is there. */
 static struct file *find_index(weir_req *req, const struct conf *conf, weir_str folder)
 {
     const weir_str *names = conf->index.items;
 
     for (size_t i = 0; i < conf->index.n; i++) {
-        struct file *file = file_get(conf->root_fd, join(req, folder, names[i]));
+        struct file *file = file_get(folder_fd(conf->folder), join(req, folder, names[i]));
 
         if (file && !file->is_folder) {
             return file;
@@ -230,9 +269,15 @@ static struct file *find_index(weir_req *req, const struct conf *conf, weir_str 
     return NULL;
 }
 
+/* Where certificates are proved and clients find metadata (RFC 8615). */
+#define WELL_KNOWN "/.well-known/"
+
 static bool has_hidden_part(weir_str path)
 {
-    for (size_t i = 0; i + 1 < path.n; i++) {
+    size_t n = sizeof(WELL_KNOWN) - 1;
+    bool is_well_known = path.n >= n && memcmp(path.p, WELL_KNOWN, n) == 0;
+
+    for (size_t i = is_well_known ? n - 1 : 0; i + 1 < path.n; i++) {
         if (path.p[i] == '/' && path.p[i + 1] == '.') {
             return true;
         }
@@ -246,7 +291,7 @@ static struct file *look_up(weir_req *req, const struct conf *conf, weir_str pat
     if (path.n && path.p[path.n - 1] == '/') {
         return find_index(req, conf, path);
     }
-    struct file *file = file_get(conf->root_fd, path);
+    struct file *file = file_get(folder_fd(conf->folder), path);
     if (file && file->is_folder) {
         file_release(file);
         errno = EISDIR;
@@ -273,26 +318,92 @@ static weir_str path_below(weir_req *req, const struct conf *conf, weir_str path
     return path.n ? path : WEIR_STR("/");
 }
 
+static bool str_is(weir_str a, weir_str b)
+{
+    return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
+
+/* "=404": the status; 0: it is a path. */
+static uint32_t status_in(weir_str text)
+{
+    if (text.n != 4 || text.p[0] != '=') {
+        return 0;
+    }
+    return (uint32_t)((text.p[1] - '0') * 100 + (text.p[2] - '0') * 10 + (text.p[3] - '0'));
+}
+
+/* A path as a request would have it: `path` may hold what only its decoded form can. A '?' that
+ * the admin wrote begins the query. */
+static weir_str as_target(weir_req *req, weir_str path)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    weir_str query = weir_get(req, WEIR_GET_QUERY);
+    char *text = weir_alloc(req, 3 * path.n + query.n + 2);
+    size_t n = 0;
+    bool has_query = false;
+
+    for (size_t i = 0; i < path.n; i++) {
+        unsigned char c = (unsigned char)path.p[i];
+
+        has_query = has_query || c == '?';
+        if (c > ' ' && c < 0x7f && !strchr("\"<>\\^`{|}%#", c)) {
+            text[n++] = (char)c;
+            continue;
+        }
+        text[n++] = '%';
+        text[n++] = digits[c >> 4];
+        text[n++] = digits[c & 15];
+    }
+    if (!has_query && query.n) {
+        text[n++] = '?';
+        memcpy(text + n, query.p, query.n);
+        n += query.n;
+    }
+    return (weir_str){text, n};
+}
+
+/* One path of `try`. WEIR_NEXT: it is not there. */
+static weir_rc try_one(weir_req *req, const struct conf *conf, weir_str path)
+{
+    weir_str asked = weir_get(req, WEIR_GET_PATH);
+
+    if (path.n == 0 || path.p[0] != '/' || (!conf->hidden && has_hidden_part(path))) {
+        return WEIR_NEXT;
+    }
+    struct file *file = look_up(req, conf, path_below(req, conf, path));
+    if (!file) {
+        return WEIR_NEXT;
+    }
+    if (path.n == asked.n + 1 && path.p[asked.n] == '/' && memcmp(path.p, asked.p, asked.n) == 0) {
+        file_release(file);
+        return redirect_to_folder(req);
+    }
+    return send_file(req, file);
+}
+
+/* The last of `try` is where the request goes when nothing was there: a status, or another path,
+ * which is routed anew, since it may be another route's. */
 static weir_rc try_all(weir_req *req, const struct conf *conf)
 {
     const weir_template *const *templates = conf->try_.items;
-    weir_str path = weir_get(req, WEIR_GET_PATH);
+    weir_str asked = weir_get(req, WEIR_GET_PATH);
+    weir_str path = asked;
 
     for (size_t i = 0; i < conf->try_.n; i++) {
         weir_eval(req, templates[i], &path);
-        if (path.n == 4 && path.p[0] == '=') {
-            uint32_t status = (uint32_t)((path.p[1] - '0') * 100 + (path.p[2] - '0') * 10 +
-                                         (path.p[3] - '0'));
-
+        uint32_t status = status_in(path);
+        if (status) {
             return refuse(req, status, WEIR_REASON_FILE_NOT_FOUND, "nothing in `try` is there",
-                          weir_get(req, WEIR_GET_PATH));
+                          asked);
         }
-        if (path.n == 0 || path.p[0] != '/' || (!conf->hidden && has_hidden_part(path))) {
-            continue;
+        bool is_constant;
+        weir_template_text(templates[i], &is_constant);
+        if (i + 1 == conf->try_.n && is_constant && !str_is(path, asked)) {
+            return weir_rewrite(req, as_target(req, path)) == WEIR_OK ? WEIR_NEXT : WEIR_ERROR;
         }
-        struct file *file = look_up(req, conf, path_below(req, conf, path));
-        if (file) {
-            return send_file(req, file);
+        weir_rc rc = try_one(req, conf, path);
+        if (rc != WEIR_NEXT) {
+            return rc;
         }
     }
     return refuse(req, 404, WEIR_REASON_FILE_NOT_FOUND, "nothing in `try` is there", path);
@@ -320,6 +431,10 @@ static weir_rc start(weir_req *req, const void *conf_)
     if (conf->try_.n) {
         return try_all(req, conf);
     }
+    if (conf->mount.n && path.p[path.n - 1] != '/' &&
+        str_is(path_below(req, conf, path), WEIR_STR("/"))) {
+        return redirect_to_folder(req);
+    }
     struct file *file = look_up(req, conf, path_below(req, conf, path));
     if (file) {
         return send_file(req, file);
@@ -332,16 +447,44 @@ static weir_rc start(weir_req *req, const void *conf_)
 
 /* ---- configuration ---- */
 
-static void check(weir_cfg *cfg, void *conf_)
+/* `root` and `mount` say the same thing in two ways: the inner scope's word counts. */
+static void check_folder(weir_cfg *cfg, struct conf *conf)
 {
-    const struct conf *conf = conf_;
+    bool own_root = weir_cfg_is_own(cfg, "root"), own_mount = weir_cfg_is_own(cfg, "mount");
 
-    if (conf->root.n && conf->mount.n) {
+    if (conf->root.n && conf->mount.n && own_root == own_mount) {
         weir_cfg_error(cfg, "mount", "`root` and `mount` exclude each other: `root` appends the "
                                      "whole path, `mount` takes the place of the route's");
+    } else if (conf->root.n && conf->mount.n) {
+        *(own_mount ? &conf->root : &conf->mount) = (weir_str){NULL, 0};
     } else if (conf->root.n == 0 && conf->mount.n == 0) {
         weir_cfg_error(cfg, NULL, "expected `root` or `mount`: the folder with the files");
     }
+}
+
+static void check_try(weir_cfg *cfg, const struct conf *conf)
+{
+    const weir_template *const *templates = conf->try_.items;
+
+    for (size_t i = 0; i < conf->try_.n; i++) {
+        bool is_constant;
+        weir_str text = weir_template_text(templates[i], &is_constant);
+        uint32_t status = status_in(text);
+
+        if (text.n && text.p[0] != '/' && text.p[0] != '$' && (status < 200 || status > 599)) {
+            weir_cfg_error(cfg, "try", "\"%.*s\": expected a path such as \"$uri\" or "
+                           "\"/index.html\", or a status such as \"=404\"", (int)text.n, text.p);
+        } else if (status && i + 1 < conf->try_.n) {
+            weir_cfg_error(cfg, "try", "\"%.*s\" has to be the last: nothing behind it is tried",
+                           (int)text.n, text.p);
+        }
+    }
+}
+
+static void check(weir_cfg *cfg, void *conf_)
+{
+    check_folder(cfg, conf_);
+    check_try(cfg, conf_);
 }
 
 static void commit(weir_cfg *cfg, void *conf_)
@@ -349,8 +492,10 @@ static void commit(weir_cfg *cfg, void *conf_)
     struct conf *conf = conf_;
     const char *path = conf->mount.n ? conf->mount.p : conf->root.p;
 
-    conf->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (conf->root_fd < 0) {
+    conf->folder = weir_cfg_alloc(cfg, sizeof(*conf->folder));
+    *conf->folder = (struct folder){
+        .path = path, .fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), .old_fd = -1};
+    if (conf->folder->fd < 0) {
         weir_cfg_error(cfg, conf->mount.n ? "mount" : "root", "%s: %s", path, strerror(errno));
     }
 }
@@ -370,4 +515,4 @@ static const weir_module module = {
     .handler = &handler,
 };
 
-WEIR_MODULE(static, 1, "handler", module)
+WEIR_MODULE(static, 2, "handler", module)

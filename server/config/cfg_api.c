@@ -155,6 +155,11 @@ static const unsigned char *cfg_api_secret(const weir_cfg *cfg)
     return config_secret;
 }
 
+static bool cfg_api_is_own(const weir_cfg *cfg, const char *opt)
+{
+    return find_option(cfg->use->own, opt) != NULL;
+}
+
 static const weir_cfg_api api = {
     .size = sizeof(api),
     .error = cfg_api_error,
@@ -168,6 +173,7 @@ static const weir_cfg_api api = {
     .compile = cfg_api_compile,
     .tls_client = cfg_api_tls_client,
     .secret = cfg_api_secret,
+    .is_own = cfg_api_is_own,
 };
 
 const weir_cfg_api *cfg_api(void)

@@ -147,7 +147,7 @@ static weir_rc api_set_status(weir_req *req, uint32_t status)
 
 static weir_rc api_rewrite(weir_req *req, weir_str target)
 {
-    if (req->step != STEP_REWRITE || target.n == 0 || target.p[0] != '/') {
+    if ((req->step != STEP_REWRITE && req->step != STEP_CONTENT) || target.n == 0 || target.p[0] != '/') {
         return WEIR_ERROR;
     }
     req->target = arena_dup(&req->arena, target);

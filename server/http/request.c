@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#define STATUS_CLIENT_GONE 499 /* as other servers' logs have it */
+
 /* ---- ids, reasons, logs ---- */
 
 static const char *const reason_names[WEIR_REASON_COUNT] = {
@@ -432,6 +434,17 @@ static bool slash_is_allowed(const struct weir_req *req)
            !(req->plan->handler->desc->flags & WEIR_MODULE_DECODED_PATH);
 }
 
+static bool rewritten_again(struct weir_req *req);
+
+/* The handler has sent the request elsewhere: the other route's phases run, too. */
+static void route_again(struct weir_req *req)
+{
+    if (rewritten_again(req)) {
+        req->step = STEP_REWRITE;
+        request_advance(req);
+    }
+}
+
 static void run_content(struct weir_req *req)
 {
     const struct plan *plan = req->plan;
@@ -458,6 +471,10 @@ static void run_content(struct weir_req *req)
         return;
     }
     if (rc == WEIR_AGAIN && req->token) {
+        return;
+    }
+    if (rc == WEIR_NEXT && req->rewritten) {
+        route_again(req);
         return;
     }
     if (rc == WEIR_NEXT && !req->responded) {
@@ -637,6 +654,9 @@ void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, we
 
 void request_end(struct weir_req *req)
 {
+    if (req->status == 0) {
+        req->status = STATUS_CLIENT_GONE; /* nobody was there to be answered: for the logs */
+    }
     if (req->plan) {
         run_all(req, PHASE_LOG);
         run_all(req, PHASE_END);

@@ -98,6 +98,7 @@ typedef struct {
     /* since 0.2 */
     const void *(*tls_client)(weir_cfg *cfg, const char *opt, const weir_tls_client *client);
     const unsigned char *(*secret)(const weir_cfg *cfg);
+    bool (*is_own)(const weir_cfg *cfg, const char *opt);
 } weir_cfg_api;
 
 typedef struct {
@@ -190,8 +191,8 @@ static inline weir_rc weir_set_status(weir_req *req, uint32_t status)
     return weir_host_->req->set_status(req, status);
 }
 
-/* WEIR_REQ_REWRITE only: another path and query; the route is chosen again (at most 8 rounds).
- * `target` begins with '/'; it is copied. */
+/* Another path and query: the route is chosen again (at most 8 rounds). In WEIR_REQ_REWRITE, or in a
+ * handler's start(), which then returns WEIR_NEXT. `target` begins with '/'; it is copied. */
 static inline weir_rc weir_rewrite(weir_req *req, weir_str target)
 {
     return weir_host_->req->rewrite(req, target);
@@ -393,6 +394,12 @@ static inline weir_str weir_template_text(const weir_template *template_, bool *
 static inline const weir_template *weir_cfg_template(weir_cfg *cfg, const char *opt, weir_str text)
 {
     return weir_host_->cfg->compile(cfg, opt, text);
+}
+
+/* Is `opt` set in the very group at hand, not inherited or absent? */
+static inline bool weir_cfg_is_own(const weir_cfg *cfg, const char *opt)
+{
+    return weir_host_->cfg->is_own(cfg, opt);
 }
 
 /* Settings for TLS to backends, for weir_forward_conf.tls. NULL: a mistake was reported. commit()
