@@ -102,6 +102,7 @@ static void on_final_head(struct exchange *ex)
 
     ex->head_done = true;
     ex->attempt->status = ex->head.status;
+    peer_answered(ex->up->peer);
     learn_idle_limit(ex);
     choose_buffering(ex);
     start_body(ex);
@@ -143,6 +144,7 @@ static void on_upgrade(struct exchange *ex)
     }
     ex->head_done = true;
     ex->attempt->status = 101;
+    peer_answered(ex->up->peer);
     req->upgraded = true;
     if (req->is_extended_connect) {
         start_stream_tunnel(ex);

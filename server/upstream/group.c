@@ -149,6 +149,9 @@ struct weir_peer *group_pick(struct upstream_group *group, struct weir_req *req,
         if (n > 0) {
             struct weir_peer *peer = group->peers[index];
 
+            if (peer->out_until_ms && peer->out_until_ms <= clock_now.ms) {
+                peer->out_until_ms = clock_now.ms + peer->conf->fail_timeout_ms; /* one probe */
+            }
             peer->in_flight++;
             return peer;
         }
@@ -163,19 +166,29 @@ static void note_failure(struct weir_peer *peer)
     if (conf->max_fails == 0 || peer->group->peer_n == 1) {
         return;
     }
+    if (peer->out_until_ms) { /* a probe, or all are out */
+        peer->out_until_ms = clock_now.ms + conf->fail_timeout_ms;
+        return;
+    }
     if (clock_now.ms - peer->fail_since_ms > conf->fail_timeout_ms) {
         peer->fails = 0;
         peer->fail_since_ms = clock_now.ms;
     }
     if (++peer->fails >= (uint64_t)conf->max_fails) {
-        if (peer->out_until_ms <= clock_now.ms) {
-            log_warn("upstream %.*s: peer %.*s is out for %llu ms after %u failures",
-                     (int)peer->group->conf->name.n, peer->group->conf->name.p,
-                     (int)peer->name.n, peer->name.p, (unsigned long long)conf->fail_timeout_ms,
-                     peer->fails);
-        }
+        log_warn("upstream %.*s: peer %.*s is out for %llu ms after %u failures",
+                 (int)peer->group->conf->name.n, peer->group->conf->name.p, (int)peer->name.n,
+                 peer->name.p, (unsigned long long)conf->fail_timeout_ms, peer->fails);
         peer->out_until_ms = clock_now.ms + conf->fail_timeout_ms;
         peer->fails = 0;
+    }
+}
+
+void peer_answered(struct weir_peer *peer)
+{
+    if (peer->out_until_ms) {
+        peer->out_until_ms = 0;
+        log_info("upstream %.*s: peer %.*s is back", (int)peer->group->conf->name.n,
+                 peer->group->conf->name.p, (int)peer->name.n, peer->name.p);
     }
 }
 
@@ -186,9 +199,6 @@ void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec)
     peer->in_flight--;
     if (outcome == WEIR_PEER_FAILED) {
         note_failure(peer);
-    } else if (outcome == WEIR_PEER_OK) {
-        peer->fails = 0;
-        peer->out_until_ms = 0;
     }
     if (ops && ops->done && peer->group->balancer) {
         ops->done(peer->group->balancer, peer->index, outcome, usec);

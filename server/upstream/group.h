@@ -37,7 +37,7 @@ struct weir_peer {
     uint32_t addr_n, addr_at;    /* 0: not resolved; the one to try next */
     uint32_t fails;              /* in the window that began at fail_since_ms */
     uint64_t fail_since_ms;
-    uint64_t out_until_ms;       /* passed over until then */
+    uint64_t out_until_ms;       /* passed over until then, when one request may try; 0: not out */
     uint32_t in_flight;
     struct upconn *idle_first, *idle_last;
     uint64_t idle_limit_ms;      /* it closes idle connections after about this; 0: not known */
@@ -66,6 +66,8 @@ struct upstream_group *group_create(struct arena *arena, struct upstream_conf *c
 /* Chooses a peer that is not in `tried`. NULL: none is left. */
 struct weir_peer *group_pick(struct upstream_group *group, struct weir_req *req,
                              const uint64_t *tried);
+/* A response's head came: one that was out is back. */
+void peer_answered(struct weir_peer *peer);
 /* How the attempt ended; every pick is answered by one of these. */
 void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec);
 
