@@ -285,9 +285,10 @@ static bool get_connection(struct exchange *ex, struct weir_peer *peer)
         return true;
     }
     if (peer->addr_n == 0) {
+        peer_resolve_later(peer);
         exchange_failed(ex, WEIR_REASON_DNS_ERROR,
-                        "its name does not resolve: check the name and /etc/resolv.conf, then "
-                        "reload");
+                        "its name does not resolve: check the name and /etc/resolv.conf; weir "
+                        "asks again every two seconds");
         return false;
     }
     ex->up = upconn_connect(peer, ex->conf->tls, host_name(ex->conf->upstream->host));

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define LOOKUP_AGAIN_MS 2000
 #define SURPLUS_MS 250     /* how long idle connections beyond `keepalive` wait to be used */
 #define IDLE_MARGIN_MS 500 /* a connection this close to the peer's own limit is not used again */
 
@@ -32,27 +33,67 @@ static void add_addr(struct weir_peer *peer, struct arena *arena, const struct s
     peer->addr_n++;
 }
 
+static void split_name(const struct weir_peer *peer, char host[256], char port[8])
+{
+    weir_str rest = peer->name;
+    weir_str name = str_cut(&rest, ':');
+
+    snprintf(host, 256, "%.*s", (int)name.n, name.p);
+    snprintf(port, 8, "%.*s", rest.p ? (int)rest.n : 2, rest.p ? rest.p : "80");
+}
+
+static void on_looked_up(struct lookup *lookup)
+{
+    struct weir_peer *peer = lookup->owner;
+
+    if (lookup->found == 0) {
+        timer_set(&peer->lookup_timer, clock_now.ms + LOOKUP_AGAIN_MS);
+        return;
+    }
+    peer->addrs = lookup->addrs;
+    peer->addr_n = lookup->found;
+    log_info("upstream %.*s: %s resolves now", (int)peer->group->conf->name.n,
+             peer->group->conf->name.p, lookup->host);
+}
+
+static void look_up_again(struct timer *timer)
+{
+    struct weir_peer *peer = container_of(timer, struct weir_peer, lookup_timer);
+
+    if (!lookup_start(peer->lookup)) {
+        timer_set(&peer->lookup_timer, clock_now.ms + LOOKUP_AGAIN_MS);
+    }
+}
+
+void peer_resolve_later(struct weir_peer *peer)
+{
+    if (peer->lookup) {
+        return; /* under way */
+    }
+    peer->lookup = mem_zalloc(sizeof(*peer->lookup));
+    peer->lookup->owner = peer;
+    peer->lookup->done = on_looked_up;
+    split_name(peer, peer->lookup->host, peer->lookup->port);
+    timer_init(&peer->lookup_timer, look_up_again);
+    look_up_again(&peer->lookup_timer);
+}
+
 static void resolve(struct weir_peer *peer, struct arena *arena)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *found;
     struct addr addr;
-    char host[256], port[8] = "80";
+    char host[256], port[8];
 
     if (addr_parse(peer->name, 80, &addr) == 0) {
         add_addr(peer, arena, &addr.sa, addr.len);
         return;
     }
-    weir_str rest = peer->name;
-    weir_str name = str_cut(&rest, ':');
-    snprintf(host, sizeof(host), "%.*s", (int)name.n, name.p);
-    if (rest.p) {
-        snprintf(port, sizeof(port), "%.*s", (int)rest.n, rest.p);
-    }
+    split_name(peer, host, port);
     int rc = getaddrinfo(host, port, &hints, &found);
     if (rc != 0) {
-        log_error("upstream %.*s: %s does not resolve: %s; its requests get 502 until a reload "
-                  "finds it", (int)peer->group->conf->name.n, peer->group->conf->name.p, host,
+        log_error("upstream %.*s: %s does not resolve: %s; its requests get 502 until it "
+                  "does", (int)peer->group->conf->name.n, peer->group->conf->name.p, host,
                   gai_strerror(rc));
         return;
     }

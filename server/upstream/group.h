@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "net/conn.h"
 #include "net/io.h"
+#include "net/resolver.h"
 
 struct exchange;
 
@@ -33,6 +34,8 @@ struct weir_peer {
     const struct peer_conf *conf;
     weir_str name;               /* as configured: "127.0.0.1:3000" */
     uint32_t index;
+    struct lookup *lookup;       /* its name did not resolve: asked again until it does */
+    struct timer lookup_timer;
     struct addr *addrs;          /* what the name resolved to */
     uint32_t addr_n, addr_at;    /* 0: not resolved; the one to try next */
     uint32_t fails;              /* in the window that began at fail_since_ms */
@@ -76,6 +79,9 @@ void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec);
 struct upconn *pool_take(struct weir_peer *peer, const struct tls_client *tls, bool checked);
 /* Keeps it for reuse, or closes it when there are enough. */
 void pool_put(struct upconn *up);
+/* The peer's name did not resolve at the start: looks it up, now and every few seconds, until it
+ * does. May be called again and again. */
+void peer_resolve_later(struct weir_peer *peer);
 /* Begins to connect; `name` is what the peer calls itself, for `tls` (may be NULL). NULL with
  * errno. */
 struct upconn *upconn_connect(struct weir_peer *peer, const struct tls_client *tls, weir_str name);

@@ -253,6 +253,7 @@ sub program {
 #   bare => 1          the text is the whole configuration    dir => a folder to use
 #   may_fail => 1      do not wait for it to serve: $weir->wait_end gives status and output
 #   may_die => 1       workers may die                args => [ more arguments ]
+#   mounts => command  run first, in a mount namespace of its own (root only)
 sub weir {
     my ($text, %o) = @_;
     my $self = bless { dir => $o{dir} || new_dir(), ports => { %{ $o{ports} || {} } }, o => \%o },
@@ -260,7 +261,11 @@ sub weir {
 
     $self->{conf} = "$self->{dir}/weir.conf";
     $self->configure($text);
-    $self->{pid} = spawn($self->{dir}, binary(), '-c', $self->{conf}, @{ $o{args} || [] });
+    my @command = (binary(), '-c', $self->{conf}, @{ $o{args} || [] });
+    if ($o{mounts}) { # a shell command, in a mount namespace of weir's own
+        @command = ('unshare', '-m', 'sh', '-c', "$o{mounts} && exec \"\$@\"", 'sh', @command);
+    }
+    $self->{pid} = spawn($self->{dir}, @command);
     push @running, $self;
     return $self if $o{may_fail};
     my $up = wait_for {
