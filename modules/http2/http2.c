@@ -6,7 +6,6 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -498,13 +497,14 @@ static weir_rc http2_head(void *state, uint32_t stream, uint32_t status, const w
     nghttp2_nv few[64];
     nghttp2_nv *list = n < WEIR_COUNT(few) ? few : calloc(n + 1, sizeof(*list));
     nghttp2_data_provider body = {.read_callback = on_body_wanted};
-    char digits[12];
+    char digits[3] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
+                      (char)('0' + status % 10)};
+    uint8_t no_copy = flags & WEIR_HEAD_INTERIM ? 0 : NGHTTP2_NV_FLAG_NO_COPY_VALUE;
     int rc;
 
     if (!list) {
         return WEIR_ERROR;
     }
-    snprintf(digits, sizeof(digits), "%u", status);
     list[0] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t) ":status",
                            .value = (uint8_t *)digits,
                            .namelen = 7,
@@ -514,7 +514,8 @@ static weir_rc http2_head(void *state, uint32_t stream, uint32_t status, const w
         list[i + 1] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)fields[i].name.p,
                                    .value = (uint8_t *)(uintptr_t)fields[i].value.p,
                                    .namelen = fields[i].name.n,
-                                   .valuelen = fields[i].value.n};
+                                   .valuelen = fields[i].value.n,
+                                   .flags = no_copy};
     }
     if (flags & WEIR_HEAD_INTERIM) {
         rc = nghttp2_submit_headers(h2->session, NGHTTP2_FLAG_NONE, (int32_t)stream, NULL, list,

@@ -74,6 +74,18 @@ static void on_later(struct later *later)
 
 /* ---- the way back from a request: client_ops ---- */
 
+static weir_str number_text(struct weir_req *req, uint64_t number)
+{
+    char *end = (char *)arena_alloc(&req->arena, 20) + 20;
+    char *at = end;
+
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    return (weir_str){at, (size_t)(end - at)};
+}
+
 static size_t collect_fields(struct weir_req *req, weir_field **out)
 {
     const struct fields *fields = &req->fields[WEIR_RESPONSE];
@@ -82,7 +94,7 @@ static size_t collect_fields(struct weir_req *req, weir_field **out)
 
     if (!fields_get(fields, WEIR_F_DATE)) {
         list[n++] = (weir_field){.name = field_name(WEIR_F_DATE),
-                                 .value = arena_dup(&req->arena, (weir_str){clock_now.http, 29}),
+                                 .value = {clock_now.http, 29},
                                  .id = WEIR_F_DATE};
     }
     for (uint32_t i = 0; i < fields->n; i++) {
@@ -93,10 +105,9 @@ static size_t collect_fields(struct weir_req *req, weir_field **out)
         }
     }
     if (req->length >= 0 && req->status != 204) {
-        list[n++] =
-            (weir_field){.name = field_name(WEIR_F_CONTENT_LENGTH),
-                         .value = arena_printf(&req->arena, "%llu", (unsigned long long)req->length),
-                         .id = WEIR_F_CONTENT_LENGTH};
+        list[n++] = (weir_field){.name = field_name(WEIR_F_CONTENT_LENGTH),
+                                 .value = number_text(req, (uint64_t)req->length),
+                                 .id = WEIR_F_CONTENT_LENGTH};
     }
     *out = list;
     return n;

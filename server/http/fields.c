@@ -213,12 +213,31 @@ bool field_name_is_valid(weir_str name)
     return name.n > 0;
 }
 
+#define EACH_BYTE 0x0101010101010101ULL
+
+/* May one of the eight bytes be a control character? TAB is one, and all right: look closer then. */
+static bool may_have_control(const char *p)
+{
+    uint64_t w, del;
+
+    memcpy(&w, p, sizeof(w));
+    del = w ^ EACH_BYTE * 0x7f;
+    return (((w - EACH_BYTE * 0x20) & ~w) | ((del - EACH_BYTE) & ~del)) & EACH_BYTE * 0x80;
+}
+
+static bool is_control(unsigned char c)
+{
+    return (c < 0x20 && c != '\t') || c == 0x7f;
+}
+
 bool field_value_is_valid(weir_str value)
 {
-    for (size_t i = 0; i < value.n; i++) {
-        unsigned char c = (unsigned char)value.p[i];
+    size_t i = 0;
 
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+    while (i < value.n) {
+        if (value.n - i >= 8 && !may_have_control(value.p + i)) {
+            i += 8;
+        } else if (is_control((unsigned char)value.p[i++])) {
             return false;
         }
     }

@@ -94,7 +94,8 @@ typedef struct {
     /* Appends frames to `out` until it holds about `room` bytes. OK: no more for now; MORE: call
      * me again when there is room; DONE: no more ever, the connection can end. */
     weir_rc (*output)(void *codec, weir_chain *out, size_t room);
-    /* A response begins (or an interim one). Field names may be in any case. */
+    /* A response begins (or an interim one). Field names may be in any case. Values of a response,
+     * not of an interim one, live until the stream is gone. */
     weir_rc (*head)(void *codec, uint32_t stream, uint32_t status, const weir_field *fields,
                     size_t n, uint32_t flags);
     /* There are body bytes, or the end: see weir_stream_pending(). */
