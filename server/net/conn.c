@@ -124,7 +124,12 @@ static ssize_t note_read(struct conn *conn, ssize_t n, size_t asked)
 
 ssize_t conn_read(struct conn *conn, struct buf *buf)
 {
-    size_t room = buf_room(buf);
+    return conn_read_some(conn, buf, buf_room(buf));
+}
+
+ssize_t conn_read_some(struct conn *conn, struct buf *buf, size_t most)
+{
+    size_t room = most < buf_room(buf) ? most : buf_room(buf);
 
     if (conn->io) {
         return io_read(conn->io, buf);

@@ -38,6 +38,8 @@ int conn_detach(struct conn *conn);
 /* Appends what has come to `buf`, up to its room (not 0). Returns the number of bytes, 0 at the
  * stream's end, or a negative errno: -EAGAIN when there is nothing yet. */
 ssize_t conn_read(struct conn *conn, struct buf *buf);
+/* The same, up to `most` bytes. */
+ssize_t conn_read_some(struct conn *conn, struct buf *buf, size_t most);
 
 /* Writes from the front of `chain` and drops what was written. Returns 0 when the chain is empty
  * now, -EAGAIN when the socket took no more, or another negative errno. `more`: further bytes

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define HEAD_READ 2048         /* where much is to come, little more than the head is read first */
+#define SPLICE_MUCH (48 * 1024)
 #define SPLICE_MIN (16 * 1024) /* bytes of body left for which a pipe pays */
 
 /* ---- heads ---- */
@@ -47,6 +49,8 @@ static void learn_idle_limit(struct exchange *ex)
 
 static void start_body(struct exchange *ex)
 {
+    ex->up->peer->sends_much =
+        ex->head.framing == FRAMING_LENGTH && ex->head.content_length >= SPLICE_MUCH;
     ex->body_left = ex->head.framing == FRAMING_LENGTH ? ex->head.content_length : 0;
     if (ex->head.framing == FRAMING_CHUNKED) {
         chunked_init(&ex->chunked);
@@ -394,7 +398,10 @@ void exchange_read(struct exchange *ex)
     }
     bool had_input = ex->in != NULL;
     make_room(ex);
-    ssize_t n = conn_read(&ex->up->conn, ex->in);
+    /* What is read together with the head has to be copied; what is left in the socket does not. */
+    bool head_alone = ex->up->peer->sends_much && !ex->head_done && !had_input &&
+                      client_is_plain(ex->req->client) && !ex->up->conn.io;
+    ssize_t n = conn_read_some(&ex->up->conn, ex->in, head_alone ? HEAD_READ : buf_room(ex->in));
     if (n > 0) {
         ex->up->conn.connecting = false;
         consume(ex);

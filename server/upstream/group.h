@@ -34,6 +34,7 @@ struct weir_peer {
     const struct peer_conf *conf;
     weir_str name;               /* as configured: "127.0.0.1:3000" */
     uint32_t index;
+    bool sends_much;             /* its last answer was worth splicing */
     struct lookup *lookup;       /* its name did not resolve: asked again until it does */
     struct timer lookup_timer;
     struct addr *addrs;          /* what the name resolved to */
