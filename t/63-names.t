@@ -7,6 +7,7 @@ use Weir::Test;
 
 plan skip_all => 'needs root, for an /etc/hosts of its own' if $>;
 need_tool('unshare');
+plan skip_all => 'no mount namespaces here' if system 'unshare -m true 2>/dev/null';
 my $backend = backend(sub { $_[0]->answer(200, 'found') });
 my $dir = new_dir();
 write_file("$dir/hosts", "127.0.0.1 localhost\n");
