@@ -381,6 +381,7 @@ static void start_tunnel(struct exchange *ex)
     struct conn *client = client_tunnel(req->client, &rest, &rest_at);
     struct tunnel_side *sides = ex->tunnel.sides;
 
+    timer_stop(&ex->deadline); /* the request is done */
     sides[0].to_send = req->out;
     req->out = (struct weir_chain){0};
     if (ex->in) {

@@ -42,7 +42,7 @@ static void learn_idle_limit(struct exchange *ex)
 
         if (str_starts_with(part, STR("timeout=")) &&
             str_to_u64((weir_str){part.p + 8, part.n - 8}, &seconds)) {
-            ex->up->peer->idle_limit_ms = seconds * 1000;
+            ex->up->peer->idle_limit_ms = seconds ? seconds * 1000 : 1; /* node: less than one */
         }
     }
 }
@@ -158,6 +158,30 @@ static void on_upgrade(struct exchange *ex)
     response_start(req, 101, -1);
 }
 
+/* Says which limit a head is over, and what takes the most of it. */
+static const char *too_large(struct exchange *ex)
+{
+    weir_str rest = {ex->in->data + ex->in_at, ex->in->used - ex->in_at};
+    weir_str largest = {0};
+
+    while (rest.p) {
+        weir_str line = str_cut(&rest, '\n');
+
+        if (line.n <= 1) {
+            break; /* the end of the head */
+        }
+        largest = line.n > largest.n ? line : largest;
+    }
+    size_t n = largest.n;
+    weir_str name = str_cut(&largest, ':');
+    return arena_printf(&ex->req->arena,
+                        "its head is larger than proxy.buffer_head, %llu bytes: raise that, or "
+                        "send less; the largest field is %.*s, %zu bytes%s",
+                        (unsigned long long)ex->conf->buffer_head,
+                        (int)(name.n < 64 ? name.n : 64), name.p, n,
+                        name.p + n == ex->in->data + ex->in->used ? " so far" : "").p;
+}
+
 /* Parses a head. False: it is not complete, or the attempt failed. */
 static bool parse_head(struct exchange *ex)
 {
@@ -172,14 +196,12 @@ static bool parse_head(struct exchange *ex)
     if (result == HTTP1_MORE) {
         return false;
     }
+    if (result == HTTP1_ERROR && ex->in->used - ex->in_at >= ex->conf->buffer_head) {
+        exchange_failed(ex, WEIR_REASON_HTTP_RESPONSE_HEADER_SIZE, too_large(ex));
+        return false;
+    }
     if (result == HTTP1_ERROR) {
-        bool too_large = ex->in->used - ex->in_at >= ex->conf->buffer_head;
-
-        exchange_failed(ex,
-                        too_large ? WEIR_REASON_HTTP_RESPONSE_HEADER_SIZE
-                                  : WEIR_REASON_HTTP_PROTOCOL_ERROR,
-                        too_large ? "its head is larger than buffer_head: raise that, or send less"
-                                  : error.what);
+        exchange_failed(ex, WEIR_REASON_HTTP_PROTOCOL_ERROR, error.what);
         return false;
     }
     ex->scanned = 0;

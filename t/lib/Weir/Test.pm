@@ -35,8 +35,9 @@ use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(weir run_weir check_config backend program gate client request get raw
-    wait_for free_port new_dir write_file read_file need_tool make_certificate is_sanitized source_dir lib_dir);
+our @EXPORT = qw(weir run_weir check_config backend program gate client request get raw wait_for
+    free_port new_dir write_file read_file need_tool make_certificate is_sanitized source_dir
+    lib_dir blackhole);
 
 our $DEADLINE = $ENV{WEIR_TEST_DEADLINE} || 15;
 our $main_pid = $$;
@@ -315,15 +316,32 @@ sub backend {
     return $self;
 }
 
+# A port where connecting neither succeeds nor fails: its queue is full, and nobody accepts. It
+# lasts as long as what is returned.
+sub blackhole {
+    my $listen = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0, Listen => 1)
+        or die "blackhole: $@";
+
+    CORE::listen $listen, 0;
+    my @fill = map {
+        my $socket = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $listen->sockport, Blocking => 0);
+        $socket->connect if $socket;
+        $socket;
+    } 1 .. 4;
+    return { port => $listen->sockport, sockets => [$listen, @fill] };
+}
+
 # ---- clients ----
 
-# A connection to weir (its default port, or port NAME), to a backend or to a port number.
+# A connection to weir (its default port, or port NAME), to a backend, to a port number, to a path,
+# or to "[::1]:PORT".
 sub client {
     my ($to, $name) = @_;
     my $port = !ref $to ? $to : $to->isa('Weir::Test::Server') ? $to->port($name) : $to->{port};
+    my $host = $port =~ s/^\[?([^\/\]]+)\]?:// ? $1 : '127.0.0.1';
     my $socket = $port =~ m{^/}
         ? IO::Socket::UNIX->new(Peer => $port)
-        : IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port, Timeout => $DEADLINE);
+        : IO::Socket::IP->new(PeerHost => $host, PeerPort => $port, Timeout => $DEADLINE);
 
     die "connect to $port: $@ $!" unless $socket;
     return Weir::Test::Wire->new($socket);
