@@ -60,7 +60,7 @@ my $trailers = `nghttp -v --no-verify-peer -H':authority: example.com' https://1
 like $trailers, qr/two.*x-sum: 42/s, 'trailers pass';
 my $hints = `nghttp -v --no-verify-peer -H':authority: example.com' https://127.0.0.1:$port/hints 2>&1`;
 like $hints, qr/:status: 103.*link: <\/a\.css>.*:status: 200/s, 'an interim response passes';
-is `node @{[lib_dir()]}/websocket-client-h2.js https://127.0.0.1:$port/chat`, "equal\n",
+is `timeout 20 node @{[lib_dir()]}/websocket-client.js https://127.0.0.1:$port/chat`, "equal\n",
     'row 47: a WebSocket over HTTP/2 echoes 1 MiB';
 my $n = $ENV{WEIR_STRESS} ? 1_000_000 : 20_000;
 my $load = `h2load -n $n -c 10 -m 50 -H':authority: example.com' https://127.0.0.1:$port/hello 2>&1`;

@@ -5,7 +5,7 @@ use warnings;
 use Test::More;
 use Weir::Test;
 
-need_tool('nginx', 'curl', 'wrk', 'git', 'node');
+need_tool('nginx', 'curl', 'wrk', 'git', 'node', 'openssl');
 my $size = is_sanitized() ? 64 << 20 : 1 << 30;
 my $www = new_dir();
 chmod 0755, $www;
@@ -31,15 +31,27 @@ write_file("$conf/nginx.conf", read_file("$conf/nginx.conf") =~ s/%port%/$port/g
 my $nginx = program(['nginx', '-c', "$conf/nginx.conf", '-p', $conf], port => $port);
 write_file("$conf/up.js", <<'JS');
 const http = require('http'), crypto = require('crypto');
+let waiting = null;
 http.createServer((req, res) => {
+  if (req.url === '/upload/events') {
+    res.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    res.write('data: one\n\n');
+    waiting = res;
+    return;
+  }
+  if (req.url === '/upload/go') waiting.end('data: two\n\n');
   const hash = crypto.createHash('md5');
   req.on('data', d => hash.update(d)).on('end', () => res.end(hash.digest('hex')));
 }).listen(+process.argv[2], '127.0.0.1');
 JS
 my $node = program(['node', "$conf/up.js", '%port%']);
+my $ws = program(['node', lib_dir() . '/websocket-server.js', '%port%']);
+make_certificate($conf);
 my $weir = weir(<<"CONF", workers => 2);
-sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; proxy = { to = "http://127.0.0.1:$port"; };
-  routes = ( { path = "/upload"; client = { max_body = "2g"; }; proxy = { to = "http://127.0.0.1:$node->{port}"; }; } ); } );
+sites = ( { listen = [ "http://127.0.0.1:%port:web%", "https://127.0.0.1:%port:tls%" ];
+  tls = { certificate = "$conf/cert.pem"; key = "$conf/key.pem"; }; http2 = true; proxy = { to = "http://127.0.0.1:$port"; };
+  routes = ( { path = "/chat"; proxy = { to = "http://127.0.0.1:$ws->{port}"; }; },
+             { path = "/upload"; client = { max_body = "2g"; }; proxy = { to = "http://127.0.0.1:$node->{port}"; }; } ); } );
 CONF
 my $url = 'http://127.0.0.1:' . $weir->port;
 my $clone = new_dir();
@@ -54,6 +66,24 @@ is $got, $want, 'a range of it, by a slower client' if $size > 70000000;
 ($want) = `md5sum < $www/big` =~ /(\w+)/;
 ($got) = `curl -sS -T - -H 'Transfer-Encoding: chunked' $url/upload < $www/big` =~ /(\w+)/;
 is $got, $want, "a chunked upload of $size bytes";
+
+is `timeout 20 node @{[lib_dir()]}/websocket-client.js $url/chat`, "equal\n", 'row 47: a WebSocket of node echoes 1 MiB each way';
+is get($weir, '/chat')->{body}, "plain none none\n", 'row 46: a plain request there has no Upgrade';
+my $events = client($weir);
+$events->send("GET /upload/events HTTP/1.1\r\nHost: a\r\n\r\n");
+$events->until(qr/data: one\n\n/);
+get($weir, '/upload/go');
+ok $events->until(qr/data: two\n\n/), "row 37: node's events come as they are sent";
+
+# The same over HTTP/2; the workers must not hold what they pass on.
+my $tls = 'https://127.0.0.1:' . $weir->port('tls');
+($want) = `md5sum < $www/big` =~ /(\w+)/;
+($got) = `curl -sSk $tls/big | md5sum` =~ /(\w+)/;
+is $got, $want, "a download of $size bytes over HTTP/2";
+($got) = `curl -sSk -T - $tls/upload < $www/big` =~ /(\w+)/;
+is $got, $want, 'and an upload';
+my @rss = map { read_file("/proc/$_/status") =~ /VmRSS:\s+(\d+)/ } $weir->worker_pids;
+cmp_ok $_, '<', 64 * 1024, "row 39: a worker holds $_ KiB afterwards" for is_sanitized() ? () : @rss;
 my $requests = 50000;
 my $said = `wrk -t1 -c64 -d5s $url/1k.html`;
 my ($done) = $said =~ /(\d+) requests in/;

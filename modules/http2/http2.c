@@ -33,6 +33,8 @@ struct h2 {
     nghttp2_session *session;
     const struct http2_conf *conf;
     weir_chain *out;        /* during output() */
+    uint64_t out_max;       /* bytes that it may hold */
+    bool is_full;
     nghttp2_rcbuf *names[FIELDS_MAX], *values[FIELDS_MAX]; /* of the head that is coming in */
     uint32_t field_n;
     size_t head_bytes;
@@ -371,6 +373,10 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
     if (!req) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
+    if (weir_chain_bytes(h2->out) >= h2->out_max) {
+        h2->is_full = true;
+        return NGHTTP2_ERR_WOULDBLOCK; /* the same frame comes again */
+    }
     weir_chain_copy(h2->out, head, 9);
     if (length > 0 && weir_stream_take(req, h2->out, length) != WEIR_OK) {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -468,16 +474,20 @@ static void finish_drain(struct h2 *h2)
 static weir_rc http2_output(void *state, weir_chain *out, size_t room)
 {
     struct h2 *h2 = state;
-    uint64_t most = weir_chain_bytes(out) + room;
     const uint8_t *p;
     ssize_t n;
 
     finish_drain(h2);
     h2->out = out;
-    while (weir_chain_bytes(out) < most) {
+    h2->out_max = weir_chain_bytes(out) + room;
+    h2->is_full = false;
+    while (weir_chain_bytes(out) < h2->out_max) {
         n = nghttp2_session_mem_send(h2->session, &p);
         if (n < 0) {
             return WEIR_ERROR;
+        }
+        if (n == 0 && h2->is_full) {
+            return WEIR_MORE;
         }
         if (n == 0) {
             return nghttp2_session_want_read(h2->session) ||

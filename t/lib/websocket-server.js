@@ -33,6 +33,7 @@ server.on('upgrade', (req, socket, head) => {
     }
   };
   socket.on('data', (data) => { waiting = Buffer.concat([waiting, data]); take(); });
+  socket.on('end', () => socket.end());
   socket.on('error', () => socket.destroy());
   take();
 });
