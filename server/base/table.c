@@ -26,17 +26,10 @@ static void sip_round(uint64_t v[4])
     v[2] = rotl(v[2], 32);
 }
 
-uint64_t hash_bytes(const void *p, size_t n)
+uint64_t hash_keyed(const uint64_t key[2], const void *p, size_t n)
 {
-    static uint64_t key[2];
     const unsigned char *at = p;
     uint64_t last = (uint64_t)n << 56;
-
-    while (key[0] == 0) {
-        if (getrandom(key, sizeof(key), 0) != sizeof(key)) {
-            abort();
-        }
-    }
     uint64_t v[4] = {key[0] ^ 0x736f6d6570736575ULL, key[1] ^ 0x646f72616e646f6dULL,
                      key[0] ^ 0x6c7967656e657261ULL, key[1] ^ 0x7465646279746573ULL};
     for (; n >= 8; n -= 8, at += 8) {
@@ -58,6 +51,18 @@ uint64_t hash_bytes(const void *p, size_t n)
         sip_round(v);
     }
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t hash_bytes(const void *p, size_t n)
+{
+    static uint64_t key[2];
+
+    while (key[0] == 0) {
+        if (getrandom(key, sizeof(key), 0) != sizeof(key)) {
+            abort();
+        }
+    }
+    return hash_keyed(key, p, n);
 }
 
 static struct table_entry *find(const struct table *table, weir_str key, uint32_t hash)

@@ -25,5 +25,7 @@ void *table_get(const struct table *table, weir_str key);
 bool table_put(struct table *table, weir_str key, void *value);
 /* A keyed hash (SipHash-1-3, key drawn at the process's start) for tables that clients can fill. */
 uint64_t hash_bytes(const void *p, size_t n);
+/* The same under a key of the caller's, for what outlives the process. */
+uint64_t hash_keyed(const uint64_t key[2], const void *p, size_t n);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/zone.h"
 #include "config/keys.h"
 #include "config/log_file.h"
 #include "config/scope.h"
@@ -158,6 +159,34 @@ static const unsigned char *cfg_api_secret(const weir_cfg *cfg)
 static bool cfg_api_is_own(const weir_cfg *cfg, const char *opt)
 {
     return find_option(cfg->use->own, opt) != NULL;
+}
+
+/* ---- zones ---- */
+
+static weir_zone *checked_zone(weir_cfg *cfg, const char *name, weir_zone *zone)
+{
+    if (!zone && errno == EINVAL) {
+        report(cfg, NULL, "the zone %s is asked for twice, with two sizes or layouts", name);
+    } else if (!zone) {
+        report(cfg, NULL, "no memory for the zone %s: %s", name, strerror(errno));
+    }
+    return zone;
+}
+
+static const char *zone_name(weir_cfg *cfg, const char *name)
+{
+    return arena_printf(&cfg->config->arena, "%s:%s", cfg->use->module->desc->name, name).p;
+}
+
+weir_zone *cfg_api_zone(weir_cfg *cfg, const char *name, uint64_t bytes, uint32_t layout,
+                        uint32_t version)
+{
+    return checked_zone(cfg, name, zone_open(zone_name(cfg, name), bytes, layout, version));
+}
+
+weir_zone *cfg_api_table(weir_cfg *cfg, const char *name, uint64_t bytes)
+{
+    return checked_zone(cfg, name, zone_open_table(zone_name(cfg, name), bytes));
 }
 
 static const weir_cfg_api api = {

@@ -7,4 +7,9 @@
 
 const weir_cfg_api *cfg_api(void);
 
+/* For weir_zone_api. */
+weir_zone *cfg_api_zone(weir_cfg *cfg, const char *name, uint64_t bytes, uint32_t layout,
+                        uint32_t version);
+weir_zone *cfg_api_table(weir_cfg *cfg, const char *name, uint64_t bytes);
+
 #endif

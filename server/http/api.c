@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/running.h"
 #include "base/str.h"
+#include "base/zone.h"
 #include "config/cfg_api.h"
 #include "http/client.h"
 #include "http/codec_server.h"
@@ -475,6 +476,19 @@ static const weir_conn_api conn_api = {
     .stream_trailers = codec_stream_trailers,
 };
 
+static const weir_zone_api zone_api = {
+    .size = sizeof(zone_api),
+    .open = cfg_api_zone,
+    .open_table = cfg_api_table,
+    .at = zone_at,
+    .is_fresh = zone_is_fresh,
+    .lock = zone_lock,
+    .unlock = zone_unlock,
+    .table_add = zone_table_add,
+    .table_get = zone_table_get,
+    .table_put = zone_table_put,
+};
+
 static weir_host tables = {
     .size = sizeof(tables),
     .abi_major = WEIR_ABI_MAJOR,
@@ -486,6 +500,7 @@ static weir_host tables = {
     .peer = api_peer,
     .match = regex_match,
     .conn = &conn_api,
+    .zone = &zone_api,
 };
 
 const weir_host *host_tables(void)

@@ -15,8 +15,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/zone.h"
 #include "config/config.h"
 #include "http/server.h"
+#include "process/held.h"
 #include "process/ipc.h"
 #include "process/privilege.h"
 #include "process/sockets.h"
@@ -39,7 +41,7 @@ struct worker {
 struct loader {
     struct config config;
     int master;
-    struct sockets sockets;
+    struct held sockets;
     struct worker *workers;
     uint32_t worker_n;
     bool announced;     /* the master knows that all workers accept */
@@ -107,7 +109,10 @@ static bool receive_sockets(struct loader *l)
             take_secret(message.text);
         }
         if (message.type == IPC_SOCKET && fd >= 0) {
-            sockets_put(&l->sockets, message.text, message.index, fd, 0);
+            held_put(&l->sockets, message.text, message.index, fd, 0);
+        }
+        if (message.type == IPC_ZONE && fd >= 0) {
+            zone_hold(message.text, fd);
         }
     }
 }
@@ -158,7 +163,7 @@ static bool open_sockets(struct loader *l)
         bool is_unix = listener->addr.sa.sa_family == AF_UNIX;
 
         addr_format(&listener->addr, address);
-        if (!is_unix && sockets_get(&l->sockets, address, 0) < 0) {
+        if (!is_unix && held_get(&l->sockets, address, 0) < 0) {
             int rc = probe(&listener->addr);
 
             if (rc < 0) {
@@ -166,14 +171,14 @@ static bool open_sockets(struct loader *l)
             }
         }
         for (uint32_t w = 0; w < (is_unix ? 1 : l->worker_n); w++) {
-            int fd = sockets_get(&l->sockets, address, w);
+            int fd = held_get(&l->sockets, address, w);
             bool is_new = fd < 0;
 
             if (is_new && (fd = socket_listen(&listener->addr)) < 0) {
                 return refuse_socket(l, listener, -fd);
             }
             if (is_new) {
-                sockets_put(&l->sockets, address, w, fd, 0);
+                held_put(&l->sockets, address, w, fd, 0);
             }
             ipc_send(l->master, IPC_SOCKET, w, address, is_new ? fd : -1);
         }
@@ -209,7 +214,7 @@ static void start_worker(struct loader *l, uint32_t index)
             const struct listener *listener = l->config.listeners[i];
 
             addr_format(&listener->addr, address);
-            fds[i] = sockets_get(&l->sockets, address,
+            fds[i] = held_get(&l->sockets, address,
                                  listener->addr.sa.sa_family == AF_UNIX ? 0 : index);
         }
         close(pair[0]);
@@ -503,6 +508,13 @@ static void make_temp_folder(const struct loader *l, const struct privilege *pri
     spill_set_folder(path);
 }
 
+static void keep_zone(void *arg, const char *name, int fd)
+{
+    const struct loader *l = arg;
+
+    ipc_send(l->master, IPC_ZONE, 0, name, fd);
+}
+
 static bool prepare(struct loader *l, const char *config_path)
 {
     struct privilege privilege;
@@ -524,6 +536,7 @@ static bool prepare(struct loader *l, const char *config_path)
     if (!config_commit(&l->config)) {
         return refuse_config(l);
     }
+    zones_complete(keep_zone, l);
     if (privilege.drops) {
         log_chown_all(privilege.uid, privilege.gid);
     }

@@ -19,11 +19,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "process/control.h"
+#include "process/held.h"
 #include "process/ipc.h"
 #include "process/loader.h"
 #include "process/notify.h"
 #include "process/pidfile.h"
-#include "process/sockets.h"
 
 #define RESTART_FIRST_MS 100
 #define RESTART_MAX_MS 5000
@@ -43,7 +43,7 @@ struct generation {
 struct master {
     const char *config_path;
     char self[4096];         /* the binary: a new one on disk is what the next loader runs */
-    struct sockets sockets;
+    struct held sockets, zones;
     struct generation *newest;
     struct generation *serving; /* NULL: none yet, or it died */
     unsigned counter;
@@ -62,9 +62,12 @@ struct master {
 static void send_held(const struct master *m, const struct generation *g)
 {
     for (uint32_t i = 0; i < m->sockets.n; i++) {
-        const struct held_socket *held = &m->sockets.list[i];
+        const struct held_fd *socket = &m->sockets.list[i];
 
-        ipc_send(g->sock, IPC_SOCKET, held->index, held->address, held->fd);
+        ipc_send(g->sock, IPC_SOCKET, socket->index, socket->name, socket->fd);
+    }
+    for (uint32_t i = 0; i < m->zones.n; i++) {
+        ipc_send(g->sock, IPC_ZONE, 0, m->zones.list[i].name, m->zones.list[i].fd);
     }
     ipc_send(g->sock, IPC_SECRET, 0, m->secret, -1);
     ipc_send(g->sock, IPC_SOCKETS_END, 0, NULL, -1);
@@ -236,7 +239,10 @@ static void on_loader(struct master *m, struct generation *g)
     }
     switch (message.type) {
     case IPC_SOCKET:
-        sockets_put(&m->sockets, message.text, message.index, fd, g->number);
+        held_put(&m->sockets, message.text, message.index, fd, g->number);
+        return;
+    case IPC_ZONE:
+        held_put(&m->zones, message.text, 0, fd, g->number);
         return;
     case IPC_PATHS:
         take_paths(m, message.text);
@@ -303,7 +309,8 @@ static void generation_died(struct master *m, struct generation *g, int status)
     free(g);
     answer_reload(m);
     if (m->newest && m->newest == m->serving && !m->newest->next) {
-        sockets_drop_older(&m->sockets, m->newest->number);
+        held_drop_older(&m->sockets, m->newest->number);
+        held_drop_older(&m->zones, m->newest->number);
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "connection.h"
 #include "types.h"
+#include "zone.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -129,6 +130,7 @@ typedef struct weir_host {
     int64_t (*peer)(const weir_peer *peer, uint32_t what);
     int (*match)(const weir_regex *regex, weir_str subject, weir_str *groups, int group_max);
     const weir_conn_api *conn; /* since 0.2 */
+    const weir_zone_api *zone; /* since 0.3 */
 } weir_host;
 
 extern const weir_host *weir_host_ __attribute__((visibility("hidden")));
@@ -494,6 +496,71 @@ static inline weir_rc weir_stream_take(weir_req *req, weir_chain *out, size_t n)
 static inline size_t weir_stream_trailers(const weir_req *req, const weir_field **trailers)
 {
     return weir_host_->conn->stream_trailers(req, trailers);
+}
+
+/* ---- shared memory: see weir/zone.h ---- */
+
+/* commit(): the zone "MODULE:name" of `bytes`. It is kept as long as size, `layout` (what is where)
+ * and `version` (what it means) stay the same; else a new one, zeroed. The same name gives the same
+ * zone. NULL: a mistake was reported. */
+static inline weir_zone *weir_cfg_zone(weir_cfg *cfg, const char *name, uint64_t bytes,
+                                       uint32_t layout, uint32_t version)
+{
+    return weir_host_->zone->open(cfg, name, bytes, layout, version);
+}
+
+/* Its first byte in this process, page-aligned. */
+static inline void *weir_zone_at(weir_zone *zone)
+{
+    return weir_host_->zone->at(zone);
+}
+
+/* commit(): it was zeroed just now, or never completed: initialise it. */
+static inline bool weir_zone_is_fresh(const weir_zone *zone)
+{
+    return weir_host_->zone->is_fresh(zone);
+}
+
+/* Takes one of its WEIR_ZONE_STRIPES locks, for a few instructions: other workers wait. No system
+ * call when nobody holds it. WEIR_OK, or WEIR_GONE: the owner died with it; the caller has it now,
+ * and repairs or resets what it guards. */
+static inline weir_rc weir_zone_lock(weir_zone *zone, uint32_t stripe)
+{
+    return weir_host_->zone->lock(zone, stripe);
+}
+
+static inline void weir_zone_unlock(weir_zone *zone, uint32_t stripe)
+{
+    weir_host_->zone->unlock(zone, stripe);
+}
+
+/* commit(): a table of keys and values with expiry, in a zone of its own; 128 bytes per entry. It is
+ * bounded: where there is no room, what would expire first of the key's neighbours goes. */
+static inline weir_zone *weir_cfg_table(weir_cfg *cfg, const char *name, uint64_t bytes)
+{
+    return weir_host_->zone->open_table(cfg, name, bytes);
+}
+
+/* Adds to the key's number; a key that is new or has expired begins at 0 and lives for ttl_ms (0:
+ * for ever). *now (may be NULL) is the sum. WEIR_ERROR: it was put as something else. */
+static inline weir_rc weir_table_add(weir_zone *table, weir_str key, int64_t delta,
+                                     uint32_t ttl_ms, int64_t *now)
+{
+    return weir_host_->zone->table_add(table, key, delta, ttl_ms, now);
+}
+
+/* Copies the value to `value`, which has room for *n bytes; *n is then its size. WEIR_NOTFOUND, or
+ * WEIR_ERROR: it is larger. */
+static inline weir_rc weir_table_get(weir_zone *table, weir_str key, void *value, size_t *n)
+{
+    return weir_host_->zone->table_get(table, key, value, n);
+}
+
+/* Sets the value, of at most WEIR_TABLE_VALUE bytes, for ttl_ms from now (0: for ever). */
+static inline weir_rc weir_table_put(weir_zone *table, weir_str key, const void *value, size_t n,
+                                     uint32_t ttl_ms)
+{
+    return weir_host_->zone->table_put(table, key, value, n, ttl_ms);
 }
 
 /* ---- the rest ---- */

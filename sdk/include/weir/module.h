@@ -26,12 +26,13 @@
  * ABI history (major 0 changes freely until it is frozen as 1.0):
  *   0.1  first version
  *   0.2  transports and codecs (weir/connection.h), weir_cfg_tls_client(), weir_cfg_secret()
+ *   0.3  shared memory and tables in it (weir/zone.h)
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
 
 #define WEIR_ABI_MAJOR 0
-#define WEIR_ABI_MINOR 2
+#define WEIR_ABI_MINOR 3
 
 #include "types.h"
 #include "fields.h"
