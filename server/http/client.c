@@ -100,7 +100,7 @@ void client_close(struct client *client)
     }
     client_drop_input(client);
     if (client->conn.io && !client->was_cut && client->conn.fd >= 0) {
-        conn_shutdown(&client->conn); /* TLS has an end of its own */
+        io_shutdown(client->conn.io); /* TLS has an end of its own */
     }
     conn_close(&client->conn);
     if (client->next) {

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "http/chunked.h"
 #include "http/codec_server.h"
+#include "net/io.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -271,6 +272,10 @@ static bool flush_now(struct client *client)
 {
     struct weir_req *req = client->req;
     uint64_t before = req->out.bytes;
+
+    if (client->conn.io && req->finished && req->close_after && !req->aborted) {
+        io_end_follows(client->conn.io);
+    }
     int rc = conn_write(&client->conn, &req->out, !req->finished && req->source == NULL);
 
     req->bytes_sent += before - req->out.bytes;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/running.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,20 @@ static weir_rc call(struct weir_io *io, weir_rc (*fn)(void *))
     return rc;
 }
 
+/* Sends what the transport made. 0, -EAGAIN or another negative errno. */
+static int flush(struct weir_io *io)
+{
+    if (chain_is_empty(&io->out)) {
+        return 0;
+    }
+    return conn_write_raw(io->conn, &io->out, false);
+}
+
+static void on_later(struct later *later)
+{
+    flush(container_of(later, struct weir_io, later)); /* an error shows at the next read or write */
+}
+
 bool io_start(struct conn *conn, const struct transport *transport, const weir_listener *listener,
               const void *settings, weir_str name)
 {
@@ -38,7 +53,8 @@ bool io_start(struct conn *conn, const struct transport *transport, const weir_l
                            .ops = ops,
                            .module = transport->module,
                            .socket_can_read = conn->can_read,
-                           .handshaking = true};
+                           .handshaking = true,
+                           .later = {.fn = on_later}};
     module_running = transport->module;
     io->state = listener ? ops->accept(io, listener) : ops->connect(io, settings, name);
     module_running = outer;
@@ -52,6 +68,7 @@ bool io_start(struct conn *conn, const struct transport *transport, const weir_l
 
 void io_destroy(struct weir_io *io)
 {
+    loop_later_cancel(&io->later);
     io->ops->close(io->state);
     chain_clear(&io->out);
     free(io);
@@ -65,24 +82,20 @@ void io_woke(struct weir_io *io, bool readable)
     }
 }
 
-/* Sends what the transport made. 0, -EAGAIN or another negative errno. */
-static int flush(struct weir_io *io)
-{
-    if (chain_is_empty(&io->out)) {
-        return 0;
-    }
-    return conn_write_raw(io->conn, &io->out, false);
-}
-
 weir_rc io_handshake(struct weir_io *io)
 {
     weir_rc rc = call(io, io->ops->handshake);
-    int sent = flush(io);
 
     if (rc == WEIR_OK) {
         io->handshaking = false;
         io->conn->can_read = true; /* the first bytes may have come with its end */
-    } else if (rc == WEIR_AGAIN) {
+        if (!chain_is_empty(&io->out)) {
+            loop_later(&io->later); /* most often a first message goes along */
+        }
+        return rc;
+    }
+    int sent = flush(io);
+    if (rc == WEIR_AGAIN) {
         io->conn->can_read = false;
         if (sent < 0 && sent != -EAGAIN) {
             return WEIR_ERROR;
@@ -107,7 +120,7 @@ ssize_t io_read(struct weir_io *io, struct buf *buf)
     ptrdiff_t n = io->ops->read(io->state, buf->data + buf->used, room);
 
     if (!chain_is_empty(&io->out)) {
-        flush(io); /* an answer of the protocol's own */
+        loop_later(&io->later); /* an answer of the protocol's own, or the handshake's rest */
     }
     if (n > 0) {
         buf->used += (uint32_t)n;
@@ -120,6 +133,7 @@ ssize_t io_read(struct weir_io *io, struct buf *buf)
         return -EAGAIN;
     }
     io->conn->peer_closed = true;
+    flush(io); /* an alert: the connection goes away now */
     return n == WEIR_IO_END ? 0 : -ECONNRESET;
 }
 
@@ -167,33 +181,44 @@ static int write_record(struct weir_io *io, struct weir_chain *chain)
     return 0;
 }
 
+static void say_end(struct weir_io *io)
+{
+    if (!io->handshaking && !io->end_said) {
+        io->end_said = true;
+        io->ops->shutdown(io->state);
+    }
+}
+
 int io_write(struct weir_io *io, struct weir_chain *chain)
 {
     int rc = 0;
 
-    while (rc == 0 && !chain_is_empty(chain)) {
+    do {
         while (rc == 0 && !chain_is_empty(chain) && io->out.bytes < OUT_MAX) {
             rc = write_record(io, chain);
+        }
+        if (rc == 0 && io->ends && chain_is_empty(chain)) {
+            say_end(io);
         }
         if (rc == 0 || rc == -EAGAIN) {
             int sent = flush(io);
 
             rc = sent ? sent : rc;
         }
-    }
-    if (rc == 0) {
-        rc = flush(io);
-    }
+    } while (rc == 0 && !chain_is_empty(chain));
     io->written_ms = clock_now.ms;
     return rc;
 }
 
+void io_end_follows(struct weir_io *io)
+{
+    io->ends = true;
+}
+
 void io_shutdown(struct weir_io *io)
 {
-    if (!io->handshaking) {
-        io->ops->shutdown(io->state);
-        flush(io);
-    }
+    say_end(io);
+    flush(io);
 }
 
 ptrdiff_t io_api_read(weir_io *io, void *p, size_t n)

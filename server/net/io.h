@@ -26,6 +26,9 @@ struct weir_io {
     int error;                /* errno of the socket, when it failed */
     uint32_t burst;           /* bytes written since the connection last rested */
     uint64_t written_ms;      /* when that was */
+    bool ends;                /* what is written next is the last */
+    bool end_said;
+    struct later later;       /* sends what the handshake left, when nothing is written after it */
 };
 
 /* Puts a transport onto a connection: as the server for `listener`, or (NULL) as a client with
@@ -43,6 +46,8 @@ weir_str io_info(struct weir_io *io, weir_transport_what what);
 void io_woke(struct weir_io *io, bool readable);
 ssize_t io_read(struct weir_io *io, struct buf *buf);
 int io_write(struct weir_io *io, struct weir_chain *chain);
+/* The next io_write() that gets rid of its chain is the last: the end goes along with it. */
+void io_end_follows(struct weir_io *io);
 void io_shutdown(struct weir_io *io);
 void io_destroy(struct weir_io *io);
 /* Of conn.c: past the transport. */
