@@ -181,15 +181,57 @@ static bool read_rule(struct config *config, const struct node *node,
     return read_path(config, rule, route->path, &route->path);
 }
 
+static uint32_t add_matches(struct route_match *out, enum match_of of, const weir_map *map)
+{
+    const weir_regex *const *regexes = map->items;
+
+    for (size_t i = 0; i < map->n; i++) {
+        out[i] = (struct route_match){.of = of, .name = map->keys[i], .regex = regexes[i]};
+    }
+    return (uint32_t)map->n;
+}
+
+static void read_match(struct config *config, const struct match_settings *settings,
+                       struct route *route)
+{
+    size_t most = settings->header.n + settings->query.n + settings->cookie.n;
+    uint32_t n = 0;
+
+    if (most == 0) {
+        return;
+    }
+    struct route_match *list = arena_alloc(&config->arena, most * sizeof(*list));
+    n += add_matches(list + n, MATCH_FIELD, &settings->header);
+    n += add_matches(list + n, MATCH_ARGUMENT, &settings->query);
+    n += add_matches(list + n, MATCH_COOKIE, &settings->cookie);
+    route->matches = list;
+    route->match_n = n;
+}
+
+static void add_exact(struct site *site, struct route *route)
+{
+    struct route *first = table_get(&site->exact, route->path);
+
+    if (!first) {
+        table_put(&site->exact, route->path, route);
+        return;
+    }
+    while (first->next_exact) {
+        first = first->next_exact;
+    }
+    first->next_exact = route;
+}
+
 /* A route that can never be chosen because of an earlier one. */
 static void check_duplicate(struct config *config, const struct site *site,
                             const struct route *route)
 {
     for (uint32_t i = 0; i < site->route_n; i++) {
         const struct route *earlier = site->routes[i];
-        bool covers = earlier->methods == 0 ||
-                      (route->methods != 0 && (route->methods & ~earlier->methods) == 0) ||
-                      route->kind == ROUTE_EXACT;
+        bool covers =
+            earlier->match_n == 0 &&
+            (earlier->methods == 0 ||
+             (route->methods != 0 && (route->methods & ~earlier->methods) == 0));
 
         if (earlier->kind == route->kind && str_eq(earlier->path, route->path) && covers) {
             error_at(config, &route->source, "the route \"%s\" is there already, at %s:%u",
@@ -220,6 +262,7 @@ static struct scope *read_route(struct scope *site_scope, const struct node *nod
     ok = ok && read_rule(config, node, &settings, route);
     route->methods = read_methods(config, node, &settings.methods);
     route->final = settings.final;
+    read_match(config, &settings.match, route);
     route->name = settings.name.n ? settings.name : route->path;
     if (route->name.n) {
         scope->label = arena_printf(&config->arena, "%s", route->name.p).p;
@@ -230,7 +273,7 @@ static struct scope *read_route(struct scope *site_scope, const struct node *nod
         check_duplicate(config, site, route);
     }
     if (ok && route->kind == ROUTE_EXACT) {
-        table_put(&site->exact, route->path, route);
+        add_exact(site, route);
     }
     return scope;
 }

@@ -12,6 +12,7 @@
 #include "config/scope.h"
 #include "config/variables.h"
 #include "http/template.h"
+#include "module/regex.h"
 #include "upstream/group.h"
 #include "upstream/target.h"
 
@@ -189,6 +190,25 @@ weir_zone *cfg_api_table(weir_cfg *cfg, const char *name, uint64_t bytes)
     return checked_zone(cfg, name, zone_open_table(zone_name(cfg, name), bytes));
 }
 
+/* ---- the table ---- */
+
+static const weir_regex *cfg_api_regex(weir_cfg *cfg, const char *opt, weir_str pattern)
+{
+    struct source at = place_of(cfg, opt);
+    const weir_regex_ops *ops = keys_regex(cfg->config, &at);
+    char error[256] = "";
+
+    if (!ops) {
+        return NULL;
+    }
+    const weir_regex *regex =
+        regex_compile(&cfg->config->arena, ops, pattern, error, sizeof(error));
+    if (!regex) {
+        report(cfg, opt, "\"%.*s\": %s", (int)pattern.n, pattern.p, error);
+    }
+    return regex;
+}
+
 static const weir_cfg_api api = {
     .size = sizeof(api),
     .error = cfg_api_error,
@@ -203,6 +223,7 @@ static const weir_cfg_api api = {
     .tls_client = cfg_api_tls_client,
     .secret = cfg_api_secret,
     .is_own = cfg_api_is_own,
+    .regex = cfg_api_regex,
 };
 
 const weir_cfg_api *cfg_api(void)

@@ -11,6 +11,7 @@
 #include "config/host_schema.h"
 #include "config/log_file.h"
 #include "config/source.h"
+#include "config/variables.h"
 
 #ifndef WEIR_MODULESDIR
 #define WEIR_MODULESDIR "/usr/lib/weir/modules"
@@ -113,6 +114,7 @@ static void read_top(struct config *config)
 
     build_client(top, &none, &config->client);
     scope_read_uses(top);
+    variables_check(config);
     scope_check(top);
     const struct plan_use *uses = scope_plan_uses(top, &n);
     if (!plan_build(&config->arena, uses, n, NULL, 0, &config->top_plan, error, sizeof(error))) {

@@ -316,6 +316,18 @@ static const weir_opt site_names[] = {
     LATER("tests"),
 };
 
+#define MATCH(name_, member_, doc_)                                                                \
+    {                                                                                              \
+        .name = (name_), .type = WEIR_T_MAP | WEIR_T_REGEX, AT(struct match_settings, member_),    \
+        .doc = (doc_)                                                                              \
+    }
+
+static const weir_opt match_table[] = {
+    MATCH("header", header, "Request fields that have to match: a name and a regular expression."),
+    MATCH("query", query, "Query arguments that have to match."),
+    MATCH("cookie", cookie, "Cookies that have to match."),
+};
+
 static const weir_opt route_names[] = {
     {.name = "path",
      .type = WEIR_T_STR,
@@ -344,7 +356,12 @@ static const weir_opt route_names[] = {
      .sub = client_table,
      .sub_n = WEIR_COUNT(client_table),
      .doc = "Limits for clients."},
-    LATER("match"),
+    {.name = "match",
+     .type = WEIR_T_GROUP,
+     AT(struct route_settings, match),
+     .sub = match_table,
+     .sub_n = WEIR_COUNT(match_table),
+     .doc = "What requests must have besides the path; all of it."},
     LATER("satisfy"),
     LATER("internal"),
 };

@@ -17,7 +17,13 @@ struct site_settings {
     bool is_default;
 };
 
+/* Values are const weir_regex *. */
+struct match_settings {
+    weir_map header, query, cookie;
+};
+
 struct route_settings {
+    struct match_settings match;
     weir_str path, exact, regex, name;
     bool final;
     weir_list methods; /* weir_str */

@@ -11,6 +11,9 @@ struct config;
  * loaded modules, then those of a module that is installed and gets loaded for it. */
 const struct variable *variables_lookup(void *arg, weir_str name, weir_str *suffix);
 
+/* Reports names in groups such as `map` that cannot be variables. After the top level was read. */
+void variables_check(struct config *config);
+
 /* The known variable that is spelled most like `name`; p NULL: none is near. */
 weir_str variables_nearest(struct config *config, weir_str name);
 

@@ -279,6 +279,11 @@ static weir_reason api_reason(const weir_req *req, weir_str *name, weir_str *det
     return req->reason;
 }
 
+static void api_set_groups(weir_req *req, const weir_str *groups, int n)
+{
+    request_set_groups(req, groups, n);
+}
+
 static const weir_req_api req_api = {
     .size = sizeof(req_api),
     .get = api_get,
@@ -297,6 +302,7 @@ static const weir_req_api req_api = {
     .alloc = api_alloc,
     .ctx = api_ctx,
     .reason = api_reason,
+    .set_groups = api_set_groups,
 };
 
 /* ---- chains ---- */
@@ -501,6 +507,7 @@ static weir_host tables = {
     .match = regex_match,
     .conn = &conn_api,
     .zone = &zone_api,
+    .strip_prefix = uri_strip_prefix,
 };
 
 const weir_host *host_tables(void)

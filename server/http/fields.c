@@ -243,3 +243,20 @@ bool field_value_is_valid(weir_str value)
     }
     return true;
 }
+
+weir_str fields_cookie(const struct fields *fields, weir_str name)
+{
+    for (const weir_field *f = fields_get(fields, WEIR_F_COOKIE); f; f = fields_next(fields, f)) {
+        weir_str rest = f->value;
+
+        while (rest.p) {
+            weir_str value = str_trim(str_cut(&rest, ';'));
+            weir_str key = value.n ? str_cut(&value, '=') : value;
+
+            if (value.p && str_eq(key, name)) {
+                return value;
+            }
+        }
+    }
+    return (weir_str){0};
+}

@@ -44,6 +44,9 @@ void fields_set(struct fields *fields, uint32_t id, weir_str name, weir_str valu
 /* Removes all of that name; returns how many. */
 uint32_t fields_remove(struct fields *fields, uint32_t id, weir_str name);
 
+/* The value of a request's cookie (RFC 6265, 4.2.1); p NULL: absent. */
+weir_str fields_cookie(const struct fields *fields, weir_str name);
+
 /* Connection, Keep-Alive, Proxy-Connection, Transfer-Encoding, TE, Trailer, Upgrade,
  * Proxy-Authorization and Proxy-Authenticate do not pass a proxy (RFC 9110, 7.6.1 and 11.7). */
 bool field_is_hop_by_hop(uint32_t id);

@@ -146,21 +146,7 @@ static weir_rc get_arg(weir_req *req, weir_str suffix, weir_str *out)
 
 static weir_rc get_cookie(weir_req *req, weir_str suffix, weir_str *out)
 {
-    const struct fields *fields = &req->fields[WEIR_REQUEST];
-
-    for (const weir_field *f = fields_get(fields, WEIR_F_COOKIE); f; f = fields_next(fields, f)) {
-        weir_str rest = f->value;
-
-        while (rest.p) {
-            weir_str value = str_trim(str_cut(&rest, ';'));
-            weir_str name = value.n ? str_cut(&value, '=') : value;
-
-            if (value.p && str_eq(name, suffix)) {
-                return give(value, out);
-            }
-        }
-    }
-    return give((weir_str){0}, out);
+    return give(fields_cookie(&req->fields[WEIR_REQUEST], suffix), out);
 }
 
 static weir_rc get_request_id(weir_req *req, weir_str suffix, weir_str *out)
@@ -316,6 +302,22 @@ static weir_rc get_pid(weir_req *req, weir_str suffix, weir_str *out)
 {
     (void)suffix;
     return give(arena_printf(&req->arena, "%d", (int)getpid()), out);
+}
+
+static weir_rc get_group(weir_req *req, weir_str suffix, weir_str *out)
+{
+    return req->groups ? give(req->groups[suffix.p[0] - '1'], out) : WEIR_NOTFOUND;
+}
+
+const struct variable *host_group_variable(weir_str name)
+{
+    static const struct variable group = {.name = {"", 0},
+                                          .is_prefix = true,
+                                          .from = WEIR_REQ_START,
+                                          .get = get_group,
+                                          .doc = "a group of the last regex that matched"};
+
+    return name.n == 1 && name.p[0] >= '1' && name.p[0] <= '9' ? &group : NULL;
 }
 
 #define VAR(name_, from_, get_, doc_)                                                              \

@@ -232,6 +232,18 @@ static void cancel_suspension(struct weir_req *req)
     req->token = 0;
 }
 
+/* ---- groups of regular expressions ---- */
+
+void request_set_groups(struct weir_req *req, const weir_str *groups, int n)
+{
+    if (!req->groups) {
+        req->groups = arena_alloc(&req->arena, REQUEST_GROUPS * sizeof(*req->groups));
+    }
+    for (int i = 0; i < REQUEST_GROUPS; i++) {
+        req->groups[i] = i + 1 < n ? groups[i + 1] : (weir_str){0};
+    }
+}
+
 /* ---- hooks ---- */
 
 static weir_rc run_hook(struct weir_req *req, const struct plan_hook *hook)
@@ -336,8 +348,11 @@ static void reply_not_allowed(struct weir_req *req, uint32_t allowed)
 static bool choose_route(struct weir_req *req)
 {
     uint32_t allowed = 0;
-    struct route *route =
-        site_find_route(req->site, req->uri.path, req->head.method, &allowed);
+    const struct routed by = {.path = req->uri.path,
+                              .method = req->head.method,
+                              .fields = &req->fields[WEIR_REQUEST],
+                              .query = req->uri.query};
+    struct route *route = site_find_route(req->site, &by, &allowed);
 
     use_route(req, route);
     if (allowed && route->kind == ROUTE_SITE && !route->plan.handler) {

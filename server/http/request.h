@@ -102,6 +102,8 @@ struct weir_req {
     weir_reason reason;
     const char *reason_detail;
 
+    weir_str *groups;                /* $1 .. $9 are groups[0] .. groups[8]; NULL: none yet */
+
     char id[REQUEST_ID_DIGITS + 1];  /* empty until asked for */
     const struct attempt *attempts;  /* the newest first; NULL: no upstream was asked */
 };
@@ -144,6 +146,10 @@ void request_end(struct weir_req *req);
 
 /* The request's id, made at the first call. */
 weir_str request_id(struct weir_req *req);
+
+/* What $1 .. $9 stand for from now on: groups[1] and on; groups[0] is the whole match. */
+#define REQUEST_GROUPS 9
+void request_set_groups(struct weir_req *req, const weir_str *groups, int n);
 
 /* "502 connection_refused"; text that a status and a reason have. */
 const char *status_text(uint32_t status);

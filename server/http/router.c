@@ -2,6 +2,7 @@
 /* http/router.c - host name to site, path to route. See site.h. */
 #include "base/str.h"
 #include "config/config.h"
+#include "http/fields.h"
 #include "http/site.h"
 #include "http/uri.h"
 #include "module/regex.h"
@@ -41,9 +42,39 @@ struct site *listener_site_or_default(const struct listener *listener, weir_str 
     return site ? site : listener->sites[0];
 }
 
-static bool takes_method(const struct route *route, uint32_t method, uint32_t *allowed)
+static bool condition_holds(const struct route_match *match, const struct routed *request)
 {
-    if (route->methods == 0 || route->methods & method) {
+    const weir_field *field;
+    weir_str value;
+
+    switch (match->of) {
+    case MATCH_FIELD:
+        /* Any line of that name will do. */
+        for (field = fields_get_named(request->fields, match->name); field;
+             field = fields_next(request->fields, field)) {
+            if (regex_match(match->regex, field->value, NULL, 0) > 0) {
+                return true;
+            }
+        }
+        return false;
+    case MATCH_ARGUMENT:
+        value = uri_query_arg(request->query, match->name);
+        break;
+    default:
+        value = fields_cookie(request->fields, match->name);
+    }
+    return value.p && regex_match(match->regex, value, NULL, 0) > 0;
+}
+
+/* Does it want this request, of the paths that it takes? */
+static bool is_for(const struct route *route, const struct routed *request, uint32_t *allowed)
+{
+    for (uint32_t i = 0; i < route->match_n; i++) {
+        if (!condition_holds(&route->matches[i], request)) {
+            return false;
+        }
+    }
+    if (route->methods == 0 || route->methods & request->method) {
         return true;
     }
     if (allowed) {
@@ -52,7 +83,7 @@ static bool takes_method(const struct route *route, uint32_t method, uint32_t *a
     return false;
 }
 
-static struct route *longest_prefix(const struct site *site, weir_str path, uint32_t method,
+static struct route *longest_prefix(const struct site *site, const struct routed *request,
                                     uint32_t *allowed)
 {
     struct route *best = NULL;
@@ -61,29 +92,32 @@ static struct route *longest_prefix(const struct site *site, weir_str path, uint
         struct route *route = site->routes[i];
 
         if (route->kind == ROUTE_PREFIX && (!best || route->path.n > best->path.n) &&
-            uri_path_has_prefix(path, route->path) && takes_method(route, method, allowed)) {
+            uri_path_has_prefix(request->path, route->path) && is_for(route, request, allowed)) {
             best = route;
         }
     }
     return best;
 }
 
-struct route *site_find_route(const struct site *site, weir_str path, uint32_t method,
+struct route *site_find_route(const struct site *site, const struct routed *request,
                               uint32_t *allowed)
 {
-    struct route *route = table_get(&site->exact, path);
-
-    if (route && takes_method(route, method, allowed)) {
-        return route;
+    for (struct route *route = table_get(&site->exact, request->path); route;
+         route = route->next_exact) {
+        if (is_for(route, request, allowed)) {
+            return route;
+        }
     }
-    struct route *prefix = longest_prefix(site, path, method, allowed);
+    struct route *prefix = longest_prefix(site, request, allowed);
     if (prefix && prefix->final) {
         return prefix;
     }
     for (uint32_t i = 0; i < site->route_n; i++) {
-        route = site->routes[i];
-        if (route->kind == ROUTE_REGEX && regex_match(route->regex, path, NULL, 0) > 0 &&
-            takes_method(route, method, allowed)) {
+        struct route *route = site->routes[i];
+
+        if (route->kind == ROUTE_REGEX &&
+            regex_match(route->regex, request->path, NULL, 0) > 0 &&
+            is_for(route, request, allowed)) {
             return route;
         }
     }

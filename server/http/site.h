@@ -41,6 +41,24 @@ enum route_kind {
     ROUTE_REGEX
 };
 
+/* One condition of `match`: a request field, query argument or cookie that has to be there and to
+ * match. */
+enum match_of { MATCH_FIELD, MATCH_ARGUMENT, MATCH_COOKIE };
+
+struct route_match {
+    enum match_of of;
+    weir_str name;
+    const weir_regex *regex;
+};
+
+/* What a route is chosen by. */
+struct routed {
+    weir_str path;               /* decoded */
+    uint32_t method;             /* an enum http1_method bit */
+    const struct fields *fields; /* of the request */
+    weir_str query;
+};
+
 struct route {
     struct site *site;
     enum route_kind kind;
@@ -49,6 +67,9 @@ struct route {
     const weir_regex *regex; /* REGEX */
     bool final;
     uint32_t methods;        /* set of enum http1_method bits; 0: any */
+    const struct route_match *matches; /* all have to hold */
+    uint32_t match_n;
+    struct route *next_exact; /* EXACT: the next one of the same path, in file order */
     struct client_conf client;
     struct log *error_log;   /* never NULL */
     struct plan plan;
@@ -103,11 +124,12 @@ struct site *listener_find_site(const struct listener *listener, weir_str host);
 struct site *listener_site_or_default(const struct listener *listener, weir_str name,
                                       bool *is_known);
 
-/* The route of a decoded path (DESIGN: exact; else the longest prefix if final; else the first
- * regex in file order; else the longest prefix; else the site itself). Routes that do not take
- * `method` are passed over; *allowed (may be NULL) gets the methods of those that matched but for
- * that. Never NULL. */
-struct route *site_find_route(const struct site *site, weir_str path, uint32_t method,
+/* The route of a request (DESIGN: exact; else the longest prefix if final; else the first regex in
+ * file order; else the longest prefix; else the site itself). Routes whose `match` does not hold or
+ * that do not take the method are passed over; *allowed (may be NULL) gets the methods of those that
+ * matched but for that. Of several with the same path the first in file order is taken. Never
+ * NULL. */
+struct route *site_find_route(const struct site *site, const struct routed *request,
                               uint32_t *allowed);
 
 #endif

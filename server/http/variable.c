@@ -15,7 +15,7 @@ const struct variable *variable_find(const struct variable *variables, size_t n,
             *suffix = (weir_str){0};
             return v;
         }
-        if (v->is_prefix && name.n > v->name.n && str_starts_with(name, v->name) &&
+        if (v->is_prefix && v->name.n && name.n > v->name.n && str_starts_with(name, v->name) &&
             (!best || v->name.n > best->name.n)) {
             best = v;
         }

@@ -7,7 +7,7 @@
 
 /* One variable, the host's own or a module's. */
 struct variable {
-    weir_str name;        /* without the trailing "*" */
+    weir_str name;        /* without the trailing "*"; empty: found by other ways only */
     bool is_prefix;       /* "http_*": the name's rest is handed to get() as suffix */
     weir_phase from;      /* the first phase in which it has a value */
     weir_var_fn *get;
@@ -17,6 +17,10 @@ struct variable {
 
 /* The host's variables, n of them. */
 const struct variable *host_variables(size_t *n);
+
+/* "1" .. "9": the one that gives a regular expression's groups, with the name as its suffix; NULL
+ * for any other name. */
+const struct variable *host_group_variable(weir_str name);
 
 /* Among `n` variables the one called `name`: an exact name first, then the longest prefix, whose
  * rest *suffix gets. NULL: none. */

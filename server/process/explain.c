@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "http/fields.h"
 #include "http/http1_parse.h"
 #include "http/uri.h"
 
@@ -15,6 +16,7 @@ struct question {
     weir_str host;
     uint16_t port;
     struct uri_path uri;
+    struct fields fields; /* of -H */
 };
 
 static int refuse(const char *what, const char *text)
@@ -56,15 +58,19 @@ static int parse_url(struct question *q, const char *url)
     return result == URI_OK ? 0 : refuse(uri_error(result), url);
 }
 
-static void apply_host(struct question *q, const char *const *headers)
+static void apply_headers(struct question *q, const char *const *headers)
 {
+    fields_init(&q->fields, &q->config->arena);
     for (; *headers; headers++) {
         weir_str value = str_from(*headers);
-        weir_str name = str_cut(&value, ':');
+        weir_str name = str_trim(str_cut(&value, ':'));
         weir_str host;
         uint16_t port;
 
-        if (value.p && str_ieq(str_trim(name), STR("Host")) &&
+        if (value.p) {
+            fields_add(&q->fields, field_id(name), name, str_trim(value), 0);
+        }
+        if (value.p && str_ieq(name, STR("Host")) &&
             http1_split_authority(str_trim(value), &host, &port)) {
             q->host = lower(&q->config->arena, host);
         }
@@ -181,7 +187,7 @@ int explain_main(struct config *config, const char *method, const char *const *h
     if (rc != 0) {
         return rc;
     }
-    apply_host(&q, headers);
+    apply_headers(&q, headers);
     const struct listener *listener = find_listener(&q);
     if (!listener) {
         printf("listener  none: nothing listens on port %u for %s\n", q.port,
@@ -198,7 +204,9 @@ int explain_main(struct config *config, const char *method, const char *const *h
     weir_str name = site->name_n ? site->names[0] : STR("(any host)");
     printf("site      %.*s", (int)name.n, name.p);
     print_place(&site->source);
-    const struct route *route = site_find_route(site, q.uri.path, q.method, NULL);
+    const struct routed by = {
+        .path = q.uri.path, .method = q.method, .fields = &q.fields, .query = q.uri.query};
+    const struct route *route = site_find_route(site, &by, NULL);
     printf("path      %.*s\n", (int)q.uri.path.n, q.uri.path.p);
     printf("route     %.*s: %s", (int)route->name.n, route->name.p, why(route));
     print_place(&route->source);

@@ -62,6 +62,8 @@ typedef struct {
     void *(*alloc)(weir_req *req, size_t size);
     void *(*ctx)(weir_req *req);
     weir_reason (*reason)(const weir_req *req, weir_str *name, weir_str *detail);
+    /* since 0.3 */
+    void (*set_groups)(weir_req *req, const weir_str *groups, int n);
 } weir_req_api;
 
 typedef struct {
@@ -100,6 +102,8 @@ typedef struct {
     const void *(*tls_client)(weir_cfg *cfg, const char *opt, const weir_tls_client *client);
     const unsigned char *(*secret)(const weir_cfg *cfg);
     bool (*is_own)(const weir_cfg *cfg, const char *opt);
+    /* since 0.3 */
+    const weir_regex *(*regex)(weir_cfg *cfg, const char *opt, weir_str pattern);
 } weir_cfg_api;
 
 typedef struct {
@@ -131,6 +135,7 @@ typedef struct weir_host {
     int (*match)(const weir_regex *regex, weir_str subject, weir_str *groups, int group_max);
     const weir_conn_api *conn; /* since 0.2 */
     const weir_zone_api *zone; /* since 0.3 */
+    weir_str (*strip_prefix)(weir_str raw, weir_str prefix); /* since 0.3 */
 } weir_host;
 
 extern const weir_host *weir_host_ __attribute__((visibility("hidden")));
@@ -253,6 +258,14 @@ static inline void *weir_ctx(weir_req *req)
 static inline weir_reason weir_reason_of(const weir_req *req, weir_str *name, weir_str *detail)
 {
     return weir_host_->req->reason(req, name, detail);
+}
+
+/* Groups of a regular expression, as weir_match() gave them, for $1 .. $9 in templates that are
+ * evaluated from now on; groups[0] is the whole match. They are copied, what they point to is
+ * not. */
+static inline void weir_set_groups(weir_req *req, const weir_str *groups, int n)
+{
+    weir_host_->req->set_groups(req, groups, n);
 }
 
 /* ---- bodies ---- */
@@ -396,6 +409,13 @@ static inline weir_str weir_template_text(const weir_template *template_, bool *
 static inline const weir_template *weir_cfg_template(weir_cfg *cfg, const char *opt, weir_str text)
 {
     return weir_host_->cfg->compile(cfg, opt, text);
+}
+
+/* Compiles a regular expression that is part of option `opt`. Lives as long as the generation.
+ * NULL: a mistake was reported. */
+static inline const weir_regex *weir_cfg_regex(weir_cfg *cfg, const char *opt, weir_str pattern)
+{
+    return weir_host_->cfg->regex(cfg, opt, pattern);
 }
 
 /* Is `opt` set in the very group at hand, not inherited or absent? */
@@ -586,6 +606,13 @@ enum {
 static inline int64_t weir_peer_info(const weir_peer *peer, uint32_t what)
 {
     return weir_host_->peer(peer, what);
+}
+
+/* What is left of the raw path (as WEIR_GET_RAW_PATH) behind the segments of the decoded `prefix`:
+ * begins with '/', or is empty. Escapes stay as they are. p NULL: it does not begin so. */
+static inline weir_str weir_strip_prefix(weir_str raw, weir_str prefix)
+{
+    return weir_host_->strip_prefix(raw, prefix);
 }
 
 /* As weir_regex_ops.match, on a WEIR_T_REGEX option. */

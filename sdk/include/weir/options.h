@@ -70,7 +70,10 @@ enum {
     WEIR_OPT_WRITTEN = 8,    /* PATH: weir writes this file; the loader opens the way for it */
     WEIR_OPT_RESPONSE = 16,  /* TEMPLATE: is evaluated once there is a response, so it may use
                                 variables such as $status */
-    WEIR_OPT_LOG = 32        /* TEMPLATE: is evaluated when the request is over ($bytes_sent) */
+    WEIR_OPT_LOG = 32,       /* TEMPLATE: is evaluated when the request is over ($bytes_sent) */
+    WEIR_OPT_VARIABLES = 64  /* "*" row at the top level: each name there is a variable, whose value
+                                the module's variable "*" tells (the name is its suffix). It is known
+                                as early as the variables in its templates are */
 };
 
 typedef struct weir_opt {
