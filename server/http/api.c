@@ -10,6 +10,7 @@
 #include "base/zone.h"
 #include "config/cfg_api.h"
 #include "http/client.h"
+#include "http/codec.h"
 #include "http/codec_server.h"
 #include "http/server.h"
 #include "http/template.h"
@@ -480,6 +481,7 @@ static const weir_conn_api conn_api = {
     .stream_pending = codec_stream_pending,
     .stream_take = codec_stream_take,
     .stream_trailers = codec_stream_trailers,
+    .stream_head = codec_stream_head,
 };
 
 static const weir_zone_api zone_api = {

@@ -5,70 +5,51 @@
 #include "base/memory.h"
 #include "base/running.h"
 #include "base/str.h"
+#include "http/codec.h"
 #include "module/registry.h"
 #include "net/io.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define OUT_WINDOW (128 * 1024) /* bytes of frames that wait for the socket */
 #define STALLED (64 * 1024)     /* bytes of body that wait when the client is slow */
-#define COPY_MAX 2048           /* bytes of body that are copied rather than referred to */
 #define SKIP_MAX (256 * 1024)   /* bytes of an unwanted request body that are taken and dropped */
 #define SKIP_MS 500             /* a client that stops in the middle of such a body waits for us */
 #define SWEEP_MS 1000           /* how often requests are looked at for having stopped */
 
-/* The codec knows it as weir_conn. */
-struct weir_conn {
+struct codec_server {
+    struct weir_conn codec;
     struct client *client;
-    const struct module *module;
-    const weir_codec_ops *ops;
-    void *state;
     struct weir_req *streams;
     uint32_t stream_n;
-    struct weir_chain out;
-    struct later later;
-    struct buf *in;          /* what input() is looking at */
     struct weir_req *watched; /* somebody has to know whether it ends */
-    bool is_over;            /* the codec has nothing more to say */
-    bool has_failed;
     bool is_draining;
-    uint64_t moved_ms;       /* when bytes last moved */
 };
 
-struct codec_server {
-    struct weir_conn conn;
-};
+static void pump(struct codec_server *server);
 
-static void pump(struct weir_conn *conn);
-
-/* ---- calls to the module ---- */
-
-static const struct module *call_begin(const struct weir_conn *conn)
+static struct codec_server *server_of(const struct weir_req *req)
 {
-    const struct module *outer = module_running;
-
-    module_running = conn->module;
-    return outer;
+    return req->client->codec;
 }
 
-static void call_end(const struct module *outer)
+static struct weir_conn *codec_of(const struct weir_req *req)
 {
-    module_running = outer;
+    return &server_of(req)->codec;
 }
 
-static struct weir_conn *conn_of(const struct weir_req *req)
+static struct weir_req *req_of(struct weir_stream *stream)
 {
-    return &req->client->codec->conn;
+    return container_of(stream, struct weir_req, stream);
 }
 
 static void on_later(struct later *later)
 {
-    struct weir_conn *conn = container_of(later, struct weir_conn, later);
-    struct client *client = conn->client;
+    struct codec_server *server = container_of(later, struct codec_server, codec.later);
+    struct client *client = server->client;
     bool outermost = client_enter(client);
 
-    pump(conn);
+    pump(server);
     client_leave(client, outermost);
 }
 
@@ -115,47 +96,43 @@ static size_t collect_fields(struct weir_req *req, weir_field **out)
 
 static void head(struct weir_req *req)
 {
-    struct weir_conn *conn = conn_of(req);
-    const struct module *outer = call_begin(conn);
+    struct weir_conn *codec = codec_of(req);
+    const struct module *outer = codec_enter(codec);
     weir_field *fields;
     size_t n = collect_fields(req, &fields);
     bool ends = req->bodyless || req->length == 0;
 
-    if (conn->ops->head(conn->state, req->stream, req->status, fields, n,
-                        ends ? WEIR_HEAD_ENDS : 0) != WEIR_OK) {
-        conn->ops->reset(conn->state, req->stream, true);
+    if (codec->ops->head(codec->state, req->stream.id, req->status, fields, n,
+                         ends ? WEIR_HEAD_ENDS : 0) != WEIR_OK) {
+        codec->ops->reset(codec->state, req->stream.id, WEIR_STREAM_FAILED);
     }
-    call_end(outer);
+    codec_leave(outer);
     req->moved_ms = clock_now.ms;
-    loop_later(&conn->later);
+    loop_later(&codec->later);
 }
 
 static void interim(struct weir_req *req, uint32_t status, const struct fields *fields)
 {
-    struct weir_conn *conn = conn_of(req);
-    const struct module *outer = call_begin(conn);
+    struct weir_conn *codec = codec_of(req);
+    const struct module *outer = codec_enter(codec);
 
     if (status != 101) {
-        conn->ops->head(conn->state, req->stream, status, fields->list, fields->n,
-                        WEIR_HEAD_INTERIM);
-        loop_later(&conn->later);
+        codec->ops->head(codec->state, req->stream.id, status, fields->list, fields->n,
+                         WEIR_HEAD_INTERIM);
+        loop_later(&codec->later);
     }
-    call_end(outer);
+    codec_leave(outer);
 }
 
 /* The bytes that the source has taken make room for as many more. */
 static void acknowledge(struct weir_req *req)
 {
-    struct weir_conn *conn = conn_of(req);
+    struct weir_conn *codec = codec_of(req);
     uint64_t used = req->body_in_total - req->body_in.bytes - req->body_acked;
 
-    if (used > 0 && conn->state) {
-        const struct module *outer = call_begin(conn);
-
+    if (used > 0 && codec->state) {
         req->body_acked += used;
-        conn->ops->consumed(conn->state, req->stream, used);
-        call_end(outer);
-        loop_later(&conn->later);
+        codec_consumed(codec, &req->stream, used);
     }
 }
 
@@ -163,40 +140,24 @@ static void acknowledge(struct weir_req *req)
  * that a reset follows at once; then the rest is declined (RFC 9113, 8.1). */
 static void skip_body(struct weir_req *req, size_t n)
 {
-    struct weir_conn *conn = conn_of(req);
-
     chain_clear(&req->body_in);
     req->body_skipped += n;
     if (req->body_skipped <= SKIP_MAX) {
         acknowledge(req);
         return;
     }
-    const struct module *outer = call_begin(conn);
-    conn->ops->reset(conn->state, req->stream, false);
-    call_end(outer);
-    loop_later(&conn->later);
-}
-
-/* There is more to send, or the end. */
-static void wake(struct weir_req *req)
-{
-    struct weir_conn *conn = conn_of(req);
-    const struct module *outer = call_begin(conn);
-
-    conn->ops->resume(conn->state, req->stream);
-    call_end(outer);
-    loop_later(&conn->later);
+    codec_reset(codec_of(req), &req->stream, WEIR_STREAM_OK);
 }
 
 static void add(struct weir_req *req, struct weir_chain *data)
 {
     chain_move(&req->out, data, data->bytes);
-    wake(req);
+    codec_resume(codec_of(req), &req->stream);
 }
 
 static void finish(struct weir_req *req)
 {
-    wake(req);
+    codec_resume(codec_of(req), &req->stream);
     if (!req->body_in_done) {
         skip_body(req, 0); /* what waits already, so that the client sees no shut window */
     }
@@ -204,26 +165,28 @@ static void finish(struct weir_req *req)
 
 static bool flush(struct weir_req *req)
 {
-    struct weir_conn *conn = conn_of(req);
+    struct codec_server *server = server_of(req);
+    struct client *client = server->client;
 
     if (req->aborted) {
-        const struct module *outer = call_begin(conn);
-
-        conn->ops->reset(conn->state, req->stream, true);
-        call_end(outer);
-        loop_later(&conn->later);
+        codec_reset(&server->codec, &req->stream,
+                    req->reset_code ? req->reset_code : WEIR_STREAM_FAILED);
     }
     /* Small answers leave together at the end of the turn; a large one now, so that a fast client
      * is not taken for a slow one. */
-    if (req->out.bytes < STALLED || conn->client->deferred || !conn->client->conn.can_write) {
+    if (req->out.bytes < STALLED || client->deferred || !client->conn.can_write) {
         return true;
     }
-    bool outermost = client_enter(conn->client);
-    conn->watched = req;
-    pump(conn);
-    bool lives = conn->watched != NULL;
-    conn->watched = NULL;
-    return client_leave(conn->client, outermost) && lives;
+    bool outermost = client_enter(client);
+    server->watched = req;
+    pump(server);
+    if (client->state == CLIENT_CLOSED) {
+        client_leave(client, outermost);
+        return false;
+    }
+    bool lives = server->watched != NULL;
+    server->watched = NULL;
+    return client_leave(client, outermost) && lives;
 }
 
 static bool is_stalled(const struct weir_req *req)
@@ -381,8 +344,7 @@ struct refusal {
 };
 
 /* What nghttp2 or its like lets pass, and HTTP/1 would not. NULL: fine. */
-static const struct refusal *check_head(const struct weir_conn *conn, const struct weir_req *req,
-                                        const weir_stream_head *from)
+static const struct refusal *check_head(const struct weir_req *req, const weir_stream_head *from)
 {
     static const struct refusal large = {431, "the fields are more than client.max_header or "
                                               "client.max_headers"};
@@ -391,7 +353,7 @@ static const struct refusal *check_head(const struct weir_conn *conn, const stru
     static const struct refusal odd_host = {400, "the :authority is no valid host"};
     static const struct refusal two_hosts = {400, ":authority and Host differ"};
     static const struct refusal odd_method = {400, "the method is no token"};
-    const struct client_conf *limits = client_limits(conn->client);
+    const struct client_conf *limits = client_limits(req->client);
     weir_str named = host_field(from), host;
     size_t bytes = 0;
     uint16_t port;
@@ -420,17 +382,17 @@ static const struct refusal *check_head(const struct weir_conn *conn, const stru
     return NULL;
 }
 
-static void stream_link(struct weir_conn *conn, struct weir_req *req)
+static void stream_link(struct codec_server *server, struct weir_req *req)
 {
-    req->next = conn->streams;
+    req->next = server->streams;
     if (req->next) {
         req->next->prev = req;
     }
-    conn->streams = req;
-    conn->stream_n++;
+    server->streams = req;
+    server->stream_n++;
 }
 
-static void stream_unlink(struct weir_conn *conn, struct weir_req *req)
+static void stream_unlink(struct codec_server *server, struct weir_req *req)
 {
     if (req->next) {
         req->next->prev = req->prev;
@@ -438,23 +400,40 @@ static void stream_unlink(struct weir_conn *conn, struct weir_req *req)
     if (req->prev) {
         req->prev->next = req->next;
     } else {
-        conn->streams = req->next;
+        server->streams = req->next;
     }
-    conn->stream_n--;
+    server->stream_n--;
 }
 
-weir_req *codec_stream_open(weir_conn *conn, uint32_t stream, const weir_stream_head *from)
+static void stream_body(struct weir_stream *stream, const char *p, size_t n);
+static weir_rc stream_end(struct weir_stream *stream, const weir_field *trailers, size_t n);
+static void stream_gone(struct weir_stream *stream, uint32_t why);
+static size_t stream_pending(struct weir_stream *stream, bool *is_end);
+static weir_rc stream_take(struct weir_stream *stream, struct weir_chain *out, size_t n);
+static size_t stream_trailers(struct weir_stream *stream, const weir_field **trailers);
+
+static const struct stream_ops stream_ops = {
+    .body = stream_body,
+    .end = stream_end,
+    .gone = stream_gone,
+    .pending = stream_pending,
+    .take = stream_take,
+    .trailers = stream_trailers,
+};
+
+weir_stream *codec_stream_open(weir_conn *conn, uint32_t id, const weir_stream_head *from)
 {
+    struct codec_server *server = container_of(conn, struct codec_server, codec);
     const struct module *outer = module_running;
-    struct weir_req *req = client_request(conn->client);
+    struct weir_req *req = client_request(server->client);
 
     module_running = NULL;
-    req->stream = stream;
+    req->stream = (struct weir_stream){&stream_ops, id};
     req->moved_ms = clock_now.ms;
-    stream_link(conn, req);
-    conn->client->served++;
+    stream_link(server, req);
+    server->client->served++;
     copy_head(req, from);
-    const struct refusal *refusal = check_head(conn, req, from);
+    const struct refusal *refusal = check_head(req, from);
     if (refusal) {
         request_reply(req, refusal->status, WEIR_REASON_HTTP_REQUEST_ERROR, (weir_str){0},
                       (weir_str){0}, refusal->detail);
@@ -464,11 +443,11 @@ weir_req *codec_stream_open(weir_conn *conn, uint32_t stream, const weir_stream_
     if (req->responded || req->aborted) {
         flush(req);
     }
-    if (conn->client->served >= client_limits(conn->client)->keepalive_requests) {
-        codec_server_drain(conn->client);
+    if (server->client->served >= client_limits(server->client)->keepalive_requests) {
+        codec_server_drain(server->client);
     }
     module_running = outer;
-    return req;
+    return &req->stream;
 }
 
 static void fail_body(struct weir_req *req, uint32_t status, weir_reason reason, const char *detail)
@@ -478,20 +457,16 @@ static void fail_body(struct weir_req *req, uint32_t status, weir_reason reason,
     flush(req);
 }
 
-void codec_stream_body(weir_req *req, const char *p, size_t n)
+static void stream_body(struct weir_stream *stream, const char *p, size_t n)
 {
-    const struct module *outer = module_running;
-    struct buf *in = conn_of(req)->in;
+    struct weir_req *req = req_of(stream);
 
-    module_running = NULL;
     req->body_in_total += n;
     req->moved_ms = clock_now.ms;
     if (req->finished || req->aborted || (req->responded && !req->source)) {
         skip_body(req, n);
-    } else if (in && p >= in->data && p + n <= in->data + in->used) {
-        chain_add_buf(&req->body_in, in, p, n);
     } else {
-        chain_add_copy(&req->body_in, p, n);
+        codec_add_input(codec_of(req), &req->body_in, p, n);
     }
     if (req->limits && req->limits->max_body && !req->upgraded &&
         req->body_in_total > req->limits->max_body && !req->responded) {
@@ -499,14 +474,12 @@ void codec_stream_body(weir_req *req, const char *p, size_t n)
     } else if (req->wants_body) {
         deliver(req);
     }
-    module_running = outer;
 }
 
-weir_rc codec_stream_end(weir_req *req, const weir_field *trailers, size_t n)
+static weir_rc stream_end(struct weir_stream *stream, const weir_field *trailers, size_t n)
 {
-    const struct module *outer = module_running;
+    struct weir_req *req = req_of(stream);
 
-    module_running = NULL;
     if (n > 0) {
         fields_init(&req->request_trailers, &req->arena);
     }
@@ -520,75 +493,38 @@ weir_rc codec_stream_end(weir_req *req, const weir_field *trailers, size_t n)
     if (req->wants_body) {
         deliver(req);
     }
-    module_running = outer;
     return WEIR_OK;
 }
 
-void codec_stream_gone(weir_req *req)
+static void stream_gone(struct weir_stream *stream, uint32_t why)
 {
-    const struct module *outer = module_running;
-    struct weir_conn *conn = conn_of(req);
+    struct weir_req *req = req_of(stream);
+    struct codec_server *server = server_of(req);
 
-    module_running = NULL;
+    (void)why;
     if (!req->finished && !req->reason) {
         req->reason = WEIR_REASON_CLIENT_GONE;
     }
-    if (conn->watched == req) {
-        conn->watched = NULL;
+    if (server->watched == req) {
+        server->watched = NULL;
     }
-    stream_unlink(conn, req);
+    stream_unlink(server, req);
     request_end(req);
-    module_running = outer;
 }
 
-size_t codec_stream_pending(weir_req *req, bool *is_end)
+static size_t stream_pending(struct weir_stream *stream, bool *is_end)
 {
+    const struct weir_req *req = req_of(stream);
+
     *is_end = req->finished;
     return req->aborted ? 0 : req->out.bytes;
 }
 
-/* Is there a file in the first `n` bytes that closes with the request? Frames may outlive it. */
-static bool has_own_file(const struct weir_chain *chain, size_t n)
+static weir_rc stream_take(struct weir_stream *stream, struct weir_chain *out, size_t n)
 {
-    size_t seen = 0;
+    struct weir_req *req = req_of(stream);
 
-    for (const struct link *link = chain->first; link && seen < n; link = link->next) {
-        if (link->kind == LINK_FILE && !link->unref) {
-            return true;
-        }
-        seen += link->n;
-    }
-    return false;
-}
-
-static bool copy_body(weir_req *req, weir_chain *out, size_t n)
-{
-    struct buf *buf = n <= BUF_SIZE ? buf_create() : buf_create_sized((uint32_t)n);
-    bool fine = chain_peek(&req->out, buf->data, n) == (ssize_t)n;
-
-    if (fine) {
-        buf->used = (uint32_t)n;
-        chain_add_buf(out, buf, buf->data, n);
-        chain_drop(&req->out, n);
-    }
-    buf_release(buf);
-    return fine;
-}
-
-weir_rc codec_stream_take(weir_req *req, weir_chain *out, size_t n)
-{
-    char text[COPY_MAX];
-
-    /* A small body goes into the buffer that its frame's head is in: cheaper than a slice. */
-    if (n <= COPY_MAX) {
-        if (chain_peek(&req->out, text, n) != (ssize_t)n) {
-            return WEIR_ERROR;
-        }
-        chain_add_copy(out, text, n);
-        chain_drop(&req->out, n);
-    } else if (!has_own_file(&req->out, n)) {
-        chain_move(out, &req->out, n);
-    } else if (!copy_body(req, out, n)) {
+    if (!codec_move_output(out, &req->out, n)) {
         return WEIR_ERROR;
     }
     req->bytes_sent += n;
@@ -596,31 +532,33 @@ weir_rc codec_stream_take(weir_req *req, weir_chain *out, size_t n)
     return WEIR_OK;
 }
 
-size_t codec_stream_trailers(const weir_req *req, const weir_field **trailers)
+static size_t stream_trailers(struct weir_stream *stream, const weir_field **trailers)
 {
+    const struct weir_req *req = req_of(stream);
+
     *trailers = req->trailers.list;
     return req->trailers.n;
 }
 
 /* ---- the connection ---- */
 
-static void arm_timer(struct weir_conn *conn)
+static void arm_timer(struct codec_server *server)
 {
-    const struct client_conf *limits = client_limits(conn->client);
-    uint64_t ms = conn->stream_n || !chain_is_empty(&conn->out) ? SWEEP_MS
+    const struct client_conf *limits = client_limits(server->client);
+    uint64_t ms = server->stream_n || !chain_is_empty(&server->codec.out) ? SWEEP_MS
                   : clients_draining                           ? DRAIN_GRACE_MS
                                                                : limits->keepalive_timeout_ms;
 
-    client_set_timer(conn->client, ms);
+    client_set_timer(server->client, ms);
 }
 
 /* Sources whose bytes have left may make more. True: some did. */
-static bool feed(struct weir_conn *conn)
+static bool feed(struct codec_server *server)
 {
     struct weir_req *next;
     bool fed = false;
 
-    for (struct weir_req *req = conn->streams; req; req = next) {
+    for (struct weir_req *req = server->streams; req; req = next) {
         next = req->next;
         if (req->source && req->source->resume && req->responded && !req->finished &&
             !req->aborted && chain_is_empty(&req->out)) {
@@ -634,100 +572,56 @@ static bool feed(struct weir_conn *conn)
     return fed;
 }
 
-static weir_rc produce(struct weir_conn *conn)
-{
-    const struct module *outer = call_begin(conn);
-    weir_rc rc = conn->ops->output(conn->state, &conn->out, OUT_WINDOW - conn->out.bytes);
-
-    call_end(outer);
-    return rc;
-}
-
 /* Frames and sends what there is. */
-static void pump(struct weir_conn *conn)
+static void pump(struct codec_server *server)
 {
-    struct client *client = conn->client;
+    struct client *client = server->client;
+    enum codec_sent sent;
 
     do {
-        weir_rc rc = WEIR_OK;
-
-        if (conn->out.bytes < OUT_WINDOW && !conn->is_over) {
-            rc = produce(conn);
-            conn->is_over = rc == WEIR_DONE || rc == WEIR_ERROR;
+        sent = codec_send(&server->codec);
+        if (sent == CODEC_BROKEN) {
+            client_close(client);
+            return;
         }
-        if (!chain_is_empty(&conn->out)) {
-            uint64_t before = conn->out.bytes;
-            int sent = conn_write(&client->conn, &conn->out, false);
-
-            if (before != conn->out.bytes) {
-                conn->moved_ms = clock_now.ms;
-            }
-            if (sent == -EAGAIN) {
-                break;
-            }
-            if (sent < 0) {
-                client_close(client);
-                return;
-            }
-        }
-        if (rc == WEIR_MORE) {
-            continue;
-        }
-        if (!feed(conn)) {
+        if (sent == CODEC_BLOCKED || (sent == CODEC_SENT && !feed(server))) {
             break;
         }
     } while (client->conn.can_write);
-    loop_later_cancel(&conn->later);
-    if ((conn->is_over || conn->has_failed) && chain_is_empty(&conn->out)) {
+    loop_later_cancel(&server->codec.later);
+    if (codec_is_done(&server->codec)) {
         client_close(client);
         return;
     }
-    arm_timer(conn);
-}
-
-static bool take_input(struct weir_conn *conn, struct buf *buf, uint32_t at)
-{
-    const struct module *outer = call_begin(conn);
-
-    conn->in = buf;
-    weir_rc rc = conn->ops->input(conn->state, buf->data + at, buf->used - at);
-    conn->in = NULL;
-    call_end(outer);
-    conn->has_failed = rc == WEIR_ERROR;
-    return !conn->has_failed;
+    arm_timer(server);
 }
 
 void codec_server_process(struct client *client)
 {
-    struct weir_conn *conn = &client->codec->conn;
+    struct codec_server *server = client->codec;
+    struct weir_conn *codec = &server->codec;
 
-    while (client->conn.can_read && !conn->has_failed && conn->out.bytes < OUT_WINDOW) {
-        struct buf *buf = buf_create();
-        ssize_t n = conn_read(&client->conn, buf);
+    while (client->conn.can_read && !codec->has_failed && !codec_is_full(codec)) {
+        ssize_t n = codec_read(codec);
 
-        if (n > 0) {
-            conn->moved_ms = clock_now.ms;
-            take_input(conn, buf, 0);
-        }
-        buf_release(buf);
         if (n == 0) {
-            pump(conn); /* what is answered already still leaves */
+            pump(server); /* what is answered already still leaves */
         }
         if (n == 0 || (n < 0 && n != -EAGAIN)) {
             client_close(client);
             return;
         }
     }
-    pump(conn);
+    pump(server);
 }
 
 /* What makes no progress is ended: a slow client, or one that does not send. */
-static void sweep(struct weir_conn *conn)
+static void sweep(struct codec_server *server)
 {
     struct weir_req *next;
 
-    for (struct weir_req *req = conn->streams; req; req = next) {
-        const struct client_conf *limits = req->limits ? req->limits : client_limits(conn->client);
+    for (struct weir_req *req = server->streams; req; req = next) {
+        const struct client_conf *limits = req->limits ? req->limits : client_limits(server->client);
         uint64_t rest_ms = clock_now.ms - req->moved_ms;
 
         next = req->next;
@@ -749,57 +643,56 @@ static void sweep(struct weir_conn *conn)
 
 void codec_server_on_timer(struct client *client)
 {
-    struct weir_conn *conn = &client->codec->conn;
+    struct codec_server *server = client->codec;
 
-    if (conn->stream_n == 0 && chain_is_empty(&conn->out)) {
-        if (conn->is_draining || clients_draining) {
+    if (server->stream_n == 0 && chain_is_empty(&server->codec.out)) {
+        if (server->is_draining || clients_draining) {
             client_close(client);
             return;
         }
         codec_server_drain(client);
-        pump(conn);
+        pump(server);
         return;
     }
-    if (!chain_is_empty(&conn->out) &&
-        clock_now.ms - conn->moved_ms > client_limits(client)->send_timeout_ms) {
+    if (!chain_is_empty(&server->codec.out) &&
+        clock_now.ms - server->codec.moved_ms > client_limits(client)->send_timeout_ms) {
         client_close(client);
         return;
     }
-    sweep(conn);
-    pump(conn);
+    sweep(server);
+    pump(server);
 }
 
 void codec_server_drain(struct client *client)
 {
-    struct weir_conn *conn = &client->codec->conn;
-    const struct module *outer = call_begin(conn);
+    struct codec_server *server = client->codec;
+    struct weir_conn *codec = &server->codec;
 
-    if (!conn->is_draining) {
-        conn->is_draining = true;
-        conn->ops->drain(conn->state);
-        loop_later(&conn->later);
+    if (!server->is_draining) {
+        const struct module *outer = codec_enter(codec);
+
+        server->is_draining = true;
+        codec->ops->drain(codec->state);
+        codec_leave(outer);
+        loop_later(&codec->later);
     }
-    call_end(outer);
 }
 
 void codec_server_start(struct client *client, const struct module *module, weir_str name)
 {
     struct codec_server *server = mem_zalloc(sizeof(*server));
-    struct weir_conn *conn = &server->conn;
+    struct weir_conn *codec = &server->codec;
     const struct site *site = listener_site_or_default(client->listener, name, NULL);
 
-    *conn = (struct weir_conn){.client = client,
-                               .module = module,
-                               .ops = module->desc->codec,
-                               .later = {.fn = on_later},
-                               .moved_ms = clock_now.ms};
+    server->client = client;
+    codec_init(codec, &client->conn, module, on_later);
     client->codec = server;
     client->ops = &codec_ops;
     client->state = CLIENT_CODEC;
-    const struct module *outer = call_begin(conn);
-    conn->state = conn->ops->open(conn, plan_conf(&site->self->plan, module));
-    call_end(outer);
-    if (!conn->state) {
+    const struct module *outer = codec_enter(codec);
+    codec->state = codec->ops->open(codec, plan_conf(&site->self->plan, module));
+    codec_leave(outer);
+    if (!codec->state) {
         client_close(client);
         return;
     }
@@ -807,7 +700,7 @@ void codec_server_start(struct client *client, const struct module *module, weir
         struct buf *buf = client->in;
 
         client->in = NULL;
-        take_input(conn, buf, client->in_at);
+        codec_input(codec, buf, client->in_at);
         client->in_at = 0;
         buf_release(buf);
     }
@@ -819,25 +712,17 @@ void codec_server_start(struct client *client, const struct module *module, weir
 void codec_server_end(struct client *client)
 {
     struct codec_server *server = client->codec;
-    struct weir_conn *conn = &server->conn;
 
-    while (conn->streams) {
-        struct weir_req *req = conn->streams;
+    while (server->streams) {
+        struct weir_req *req = server->streams;
 
         if (!req->finished && !req->reason) {
             req->reason = WEIR_REASON_CLIENT_GONE;
         }
-        stream_unlink(conn, req);
+        stream_unlink(server, req);
         request_end(req);
     }
-    loop_later_cancel(&conn->later);
-    if (conn->state) {
-        const struct module *outer = call_begin(conn);
-
-        conn->ops->close(conn->state);
-        call_end(outer);
-    }
-    chain_clear(&conn->out);
+    codec_fini(&server->codec);
     client->codec = NULL;
     free(server);
 }

@@ -19,12 +19,6 @@ void codec_server_drain(struct client *client);
 void codec_server_end(struct client *client);
 
 /* For the module's table: see weir/host.h. */
-weir_req *codec_stream_open(weir_conn *conn, uint32_t stream, const weir_stream_head *head);
-void codec_stream_body(weir_req *req, const char *p, size_t n);
-weir_rc codec_stream_end(weir_req *req, const weir_field *trailers, size_t n);
-void codec_stream_gone(weir_req *req);
-size_t codec_stream_pending(weir_req *req, bool *is_end);
-weir_rc codec_stream_take(weir_req *req, weir_chain *out, size_t n);
-size_t codec_stream_trailers(const weir_req *req, const weir_field **trailers);
+weir_stream *codec_stream_open(weir_conn *conn, uint32_t id, const weir_stream_head *head);
 
 #endif

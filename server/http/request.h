@@ -10,6 +10,7 @@
 #include "base/chain.h"
 #include "http/http1_parse.h"
 #include "http/site.h"
+#include "http/stream.h"
 #include "http/uri.h"
 
 struct attempt;
@@ -45,7 +46,7 @@ struct weir_req {
     struct arena arena;
     struct client *client;
     struct weir_req *next, *prev;    /* of the same connection */
-    uint32_t stream;                 /* its number in the codec's terms; 0 in HTTP/1 */
+    struct weir_stream stream;       /* when the client speaks by a codec */
     const struct listener *listener;
     struct site *site;               /* NULL: none chosen, or nobody's */
     struct route *route;             /* NULL: the same */
@@ -95,6 +96,7 @@ struct weir_req {
     bool responded;                  /* the head is in `out` */
     bool finished;                   /* the body is complete */
     bool aborted;                    /* it never will be: the connection is to be cut */
+    uint32_t reset_code;             /* why, for a client that speaks by a codec; 0: no word */
     bool chunked_out;
     bool bodyless;                   /* HEAD, 204, 304: the body is not sent */
     bool close_after;                /* the connection ends with this response */

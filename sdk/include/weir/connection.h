@@ -17,6 +17,7 @@ extern "C" {
 
 typedef struct weir_io weir_io;             /* the socket below a transport */
 typedef struct weir_listener weir_listener; /* an address that weir listens on */
+typedef struct weir_stream weir_stream;     /* one request and its response on a codec's connection */
 
 /* ---- transports ---- */
 
@@ -66,14 +67,26 @@ typedef struct {
 
 /* ---- codecs ---- */
 
-/* What a request begins with. The strings are borrowed during the call. */
+/* A codec has two roles: towards clients the other side opens streams, and the codec tells the host
+ * of requests; towards backends the host opens them, and the codec tells of responses. */
+
+/* What a request begins with. The strings are borrowed during the call; towards a backend they
+ * live until the stream is left or gone. */
 typedef struct {
     weir_str method, scheme, authority, path;
     weir_str protocol;        /* of an extended CONNECT (RFC 8441), else empty */
-    const weir_field *fields; /* without pseudo-fields; names in lower case */
+    const weir_field *fields; /* without pseudo-fields; from a client in lower case */
     size_t field_n;
     bool ended;               /* there is no body */
 } weir_stream_head;
+
+/* Why a stream ends, in the numbers of RFC 9113, 7; others pass as they are. */
+enum {
+    WEIR_STREAM_OK = 0,       /* its answer is whole */
+    WEIR_STREAM_FAILED = 2,
+    WEIR_STREAM_REFUSED = 7,  /* nothing was done about it: it may be sent again */
+    WEIR_STREAM_CANCELLED = 8 /* nobody wants it any more */
+};
 
 enum {
     WEIR_HEAD_ENDS = 1,   /* no body follows */
@@ -100,13 +113,24 @@ typedef struct {
                     size_t n, uint32_t flags);
     /* There are body bytes, or the end: see weir_stream_pending(). */
     void (*resume)(void *codec, uint32_t stream);
-    /* `n` bytes of the request body were used up: the other side may send as many more. */
+    /* `n` bytes of the body that comes in were used up: the other side may send as many more. */
     void (*consumed)(void *codec, uint32_t stream, size_t n);
-    /* The stream is given up. `is_error` false: its response is whole, the rest of the request is
-     * not wanted. */
-    void (*reset)(void *codec, uint32_t stream, bool is_error);
+    /* The stream is given up, for a reason of WEIR_STREAM_*; weir_stream_gone() will follow. */
+    void (*reset)(void *codec, uint32_t stream, uint32_t why);
     void (*drain)(void *codec); /* no new streams; DONE once the last one ends */
     void (*close)(void *codec);
+    /* The role towards backends, since 0.3; all NULL: it has none. input() to close() serve both,
+     * head() is for clients. */
+    void *(*connect)(weir_conn *conn); /* instead of open() */
+    /* Requests at a time that the peer allows. 0: none now, since it has not said yet, or none any
+     * more, since it goes away. */
+    uint32_t (*limit)(void *codec);
+    bool (*allows_connect)(void *codec); /* does the peer take extended CONNECT? */
+    /* Sends a request; its number to *id. Only while limit() has room. */
+    weir_rc (*request)(void *codec, weir_stream *stream, const weir_stream_head *head,
+                       uint32_t *id);
+    /* No call for this stream any more; it is reset, for that reason, unless both sides ended it. */
+    void (*leave)(void *codec, uint32_t stream, uint32_t why);
 } weir_codec_ops;
 
 #ifdef __cplusplus

@@ -113,13 +113,16 @@ typedef struct {
     const void *(*site_conf)(const weir_listener *listener, weir_str name, bool *is_known);
     weir_str (*site_protocols)(const weir_listener *listener, weir_str name);
     void *(*transport)(const weir_req *req);
-    weir_req *(*stream_open)(weir_conn *conn, uint32_t stream, const weir_stream_head *head);
-    void (*stream_body)(weir_req *req, const char *p, size_t n);
-    weir_rc (*stream_end)(weir_req *req, const weir_field *trailers, size_t n);
-    void (*stream_gone)(weir_req *req);
-    size_t (*stream_pending)(weir_req *req, bool *is_end);
-    weir_rc (*stream_take)(weir_req *req, weir_chain *out, size_t n);
-    size_t (*stream_trailers)(const weir_req *req, const weir_field **trailers);
+    weir_stream *(*stream_open)(weir_conn *conn, uint32_t id, const weir_stream_head *head);
+    void (*stream_body)(weir_stream *stream, const char *p, size_t n);
+    weir_rc (*stream_end)(weir_stream *stream, const weir_field *trailers, size_t n);
+    void (*stream_gone)(weir_stream *stream, uint32_t why);
+    size_t (*stream_pending)(weir_stream *stream, bool *is_end);
+    weir_rc (*stream_take)(weir_stream *stream, weir_chain *out, size_t n);
+    size_t (*stream_trailers)(weir_stream *stream, const weir_field **trailers);
+    /* since 0.3 */
+    weir_rc (*stream_head)(weir_stream *stream, uint32_t status, const weir_field *fields, size_t n,
+                           uint32_t flags);
 } weir_conn_api;
 
 typedef struct weir_host {
@@ -473,49 +476,59 @@ static inline void *weir_transport_of(const weir_req *req)
     return weir_host_->conn->transport(req);
 }
 
-/* A request has come on stream number `stream`. It lives until weir_stream_gone(). NULL: refused,
- * reset the stream. */
-static inline weir_req *weir_stream_open(weir_conn *conn, uint32_t stream,
-                                         const weir_stream_head *head)
+/* Towards clients: a request has come as stream number `id`. It lives until weir_stream_gone().
+ * NULL: refused, reset the stream. */
+static inline weir_stream *weir_stream_open(weir_conn *conn, uint32_t id,
+                                            const weir_stream_head *head)
 {
-    return weir_host_->conn->stream_open(conn, stream, head);
+    return weir_host_->conn->stream_open(conn, id, head);
 }
 
-/* Bytes of its body, copied or kept by reference if they lie in what input() was given. */
-static inline void weir_stream_body(weir_req *req, const char *p, size_t n)
+/* Towards backends: a response's head has come, or an interim one (WEIR_HEAD_*). Copied. ERROR: it
+ * cannot be used: reset the stream. */
+static inline weir_rc weir_stream_head_came(weir_stream *stream, uint32_t status,
+                                            const weir_field *fields, size_t n, uint32_t flags)
 {
-    weir_host_->conn->stream_body(req, p, n);
+    return weir_host_->conn->stream_head(stream, status, fields, n, flags);
 }
 
-/* The body is complete. ERROR: its length is not what the head said: reset the stream. */
-static inline weir_rc weir_stream_end(weir_req *req, const weir_field *trailers, size_t n)
+/* Bytes of the body that comes in, copied or kept by reference if they lie in what input() was
+ * given. */
+static inline void weir_stream_body(weir_stream *stream, const char *p, size_t n)
 {
-    return weir_host_->conn->stream_end(req, trailers, n);
+    weir_host_->conn->stream_body(stream, p, n);
 }
 
-/* The stream is closed, by either side or because it is complete. `req` is not valid any more. */
-static inline void weir_stream_gone(weir_req *req)
+/* That body is complete. ERROR: its length is not what the head said: reset the stream. */
+static inline weir_rc weir_stream_end(weir_stream *stream, const weir_field *trailers, size_t n)
 {
-    weir_host_->conn->stream_gone(req);
+    return weir_host_->conn->stream_end(stream, trailers, n);
 }
 
-/* Bytes of response body that can be sent now; *is_end: there is nothing behind them. */
-static inline size_t weir_stream_pending(weir_req *req, bool *is_end)
+/* The stream is closed, by either side or because it is complete. `stream` is not valid any more.
+ * `why`: WEIR_STREAM_*. */
+static inline void weir_stream_gone(weir_stream *stream, uint32_t why)
 {
-    return weir_host_->conn->stream_pending(req, is_end);
+    weir_host_->conn->stream_gone(stream, why);
+}
+
+/* Bytes of the body that goes out that can be sent now; *is_end: there is nothing behind them. */
+static inline size_t weir_stream_pending(weir_stream *stream, bool *is_end)
+{
+    return weir_host_->conn->stream_pending(stream, is_end);
 }
 
 /* Moves the first `n` of them to `out`. ERROR: they cannot be read (a file shrank): end the
  * connection, since the frame's head has gone out. */
-static inline weir_rc weir_stream_take(weir_req *req, weir_chain *out, size_t n)
+static inline weir_rc weir_stream_take(weir_stream *stream, weir_chain *out, size_t n)
 {
-    return weir_host_->conn->stream_take(req, out, n);
+    return weir_host_->conn->stream_take(stream, out, n);
 }
 
-/* The response's trailers, for when its body has ended. Returns how many. */
-static inline size_t weir_stream_trailers(const weir_req *req, const weir_field **trailers)
+/* The trailers of the body that goes out, for when it has ended. Returns how many. */
+static inline size_t weir_stream_trailers(weir_stream *stream, const weir_field **trailers)
 {
-    return weir_host_->conn->stream_trailers(req, trailers);
+    return weir_host_->conn->stream_trailers(stream, trailers);
 }
 
 /* ---- shared memory: see weir/zone.h ---- */
