@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "certificate.h"
+#include "hello.h"
+#include "report.h"
 #include "session.h"
 
 /* What Mozilla's server side TLS guide calls intermediate, in order of preference. */
@@ -48,7 +50,7 @@ static void set_protocols(weir_cfg *cfg, const struct tls_conf *conf, SSL_CTX *c
         int version = version_named(names[i]);
 
         if (!version) {
-            weir_cfg_error(cfg, "protocols", "\"%s\": expected \"TLSv1.2\" or \"TLSv1.3\"; older "
+            complain(cfg, "protocols", "\"%s\": expected \"TLSv1.2\" or \"TLSv1.3\"; older "
                            "ones are broken, and not offered", names[i].p);
             return;
         }
@@ -59,21 +61,23 @@ static void set_protocols(weir_cfg *cfg, const struct tls_conf *conf, SSL_CTX *c
     SSL_CTX_set_max_proto_version(ctx, most);
 }
 
-static void set_ciphers(weir_cfg *cfg, const struct tls_conf *conf, SSL_CTX *ctx)
+static void set_ciphers(weir_cfg *cfg, struct tls_conf *conf, SSL_CTX *ctx)
 {
     const weir_str *names = conf->groups.items;
-    char groups[256] = GROUPS;
+    char *groups = conf->group_text;
     size_t n = 0;
 
     if (SSL_CTX_set_cipher_list(ctx, conf->ciphers.n ? conf->ciphers.p : CIPHERS_1_2) != 1) {
-        weir_cfg_error(cfg, "ciphers", "\"%s\": OpenSSL knows no cipher of TLS 1.2 by that; "
+        complain(cfg, "ciphers", "\"%s\": OpenSSL knows no cipher of TLS 1.2 by that; "
                        "`openssl ciphers` lists them", conf->ciphers.p);
     }
-    for (size_t i = 0; i < conf->groups.n && n < sizeof(groups); i++) {
-        n += (size_t)snprintf(groups + n, sizeof(groups) - n, "%s%s", i ? ":" : "", names[i].p);
+    snprintf(groups, sizeof(conf->group_text), "%s", GROUPS);
+    for (size_t i = 0; i < conf->groups.n && n < sizeof(conf->group_text); i++) {
+        n += (size_t)snprintf(groups + n, sizeof(conf->group_text) - n, "%s%s", i ? ":" : "",
+                              names[i].p);
     }
     if (SSL_CTX_set1_groups_list(ctx, groups) != 1) {
-        weir_cfg_error(cfg, "groups", "\"%s\": OpenSSL does not know all of these; expected names "
+        complain(cfg, "groups", "\"%s\": OpenSSL does not know all of these; expected names "
                        "such as \"X25519\" and \"P-256\"", groups);
     }
     ERR_clear_error();
@@ -104,25 +108,18 @@ static void set_client_certificates(weir_cfg *cfg, const struct tls_conf *conf, 
         return;
     }
     if (conf->client.ca.n == 0) {
-        weir_cfg_error(cfg, "client.verify", "client.ca is missing: the file with the certificates "
+        complain(cfg, "client.verify", "client.ca is missing: the file with the certificates "
                        "that issue those of the clients");
         return;
     }
-    if (SSL_CTX_load_verify_locations(ctx, conf->client.ca.p, NULL) != 1) {
-        weir_cfg_error(cfg, "client.ca", "%s holds no certificates in PEM form, or cannot be read",
-                       conf->client.ca.p);
+    if (!certificate_trust(ctx, conf->client.ca)) {
+        complain(cfg, "client.ca", "%s holds no certificates in PEM form, or cannot be read",
+                 conf->client.ca.p);
     }
-    if (conf->client.crl.n) {
-        X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-
-        if (X509_load_crl_file(X509_STORE_add_lookup(store, X509_LOOKUP_file()),
-                               conf->client.crl.p, X509_FILETYPE_PEM) < 1) {
-            weir_cfg_error(cfg, "client.crl", "%s holds no revocation list in PEM form, or cannot "
-                           "be read", conf->client.crl.p);
-        }
-        X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+    if (conf->client.crl.n && !certificate_revoke(ctx, conf->client.crl)) {
+        complain(cfg, "client.crl", "%s holds no revocation list in PEM form, or cannot be read",
+                 conf->client.crl.p);
     }
-    SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(conf->client.ca.p));
     SSL_CTX_set_verify_depth(ctx, (int)conf->client.depth);
     SSL_CTX_set_verify(ctx, verify_mode(conf),
                        conf->client.verify == VERIFY_OPTIONAL ? accept_any : NULL);
@@ -135,18 +132,18 @@ static void set_certificates(weir_cfg *cfg, const struct tls_conf *conf, SSL_CTX
     const struct tls_pair *pairs = conf->certificates.items;
 
     if (conf->certificate.n == 0 && conf->certificates.n == 0) {
-        weir_cfg_error(cfg, NULL, "there is no certificate: add certificate = \"...\"; key = "
+        complain(cfg, NULL, "there is no certificate: add certificate = \"...\"; key = "
                        "\"...\";");
     }
     if (conf->certificate.n) {
         if (conf->key.n == 0) {
-            weir_cfg_error(cfg, "certificate", "its key is missing: add key = \"...\";");
+            complain(cfg, "certificate", "its key is missing: add key = \"...\";");
         } else {
-            certificate_use(cfg, "certificate", &one, ctx);
+            certificate_use(cfg, "certificate", &one, conf->label, ctx);
         }
     }
     for (size_t i = 0; i < conf->certificates.n; i++) {
-        certificate_use(cfg, "certificates", &pairs[i], ctx);
+        certificate_use(cfg, "certificates", &pairs[i], conf->label, ctx);
     }
 }
 
@@ -165,10 +162,12 @@ static int on_staple(SSL *ssl, void *arg)
 SSL_CTX *context_create(weir_cfg *cfg, struct tls_conf *conf)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    bool proves = conf->client.verify != VERIFY_OFF;
+    unsigned before = complaints();
+    unsigned char *ocsp = NULL;
+    long ocsp_n = 0;
 
     if (!ctx) {
-        weir_cfg_error(cfg, NULL, "OpenSSL: %s", tls_error(NULL).p);
+        complain(cfg, NULL, "OpenSSL: %s", tls_error(NULL).p);
         return NULL;
     }
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -181,25 +180,19 @@ SSL_CTX *context_create(weir_cfg *cfg, struct tls_conf *conf)
     set_ciphers(cfg, conf, ctx);
     set_certificates(cfg, conf, ctx);
     set_client_certificates(cfg, conf, ctx);
-    session_use(ctx, conf->tickets, proves ? weir_cfg_label(cfg) : "");
-    if (conf->ocsp_file.n && certificate_read_ocsp(cfg, conf)) {
+    session_use(ctx, conf->tickets, conf->client.verify != VERIFY_OFF ? conf->label : "");
+    hello_use(ctx);
+    if (conf->ocsp_file.n && certificate_read_ocsp(cfg, conf->ocsp_file, &ocsp, &ocsp_n)) {
         SSL_CTX_set_tlsext_status_cb(ctx, on_staple);
         SSL_CTX_set_tlsext_status_arg(ctx, conf);
     }
-    return ctx;
-}
-
-void context_switch(SSL *ssl, const struct tls_conf *conf)
-{
-    if (SSL_get_SSL_CTX(ssl) == conf->ctx) {
-        return;
+    if (complaints() != before) {
+        OPENSSL_free(ocsp);
+        SSL_CTX_free(ctx);
+        return NULL;
     }
-    SSL_set_SSL_CTX(ssl, conf->ctx);
-    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(conf->ctx),
-                   SSL_CTX_get_verify_callback(conf->ctx));
-    SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(conf->ctx));
-    SSL_clear_options(ssl, SSL_get_options(ssl) & ~SSL_CTX_get_options(conf->ctx));
-    SSL_set_options(ssl, SSL_CTX_get_options(conf->ctx));
-    SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(conf->ctx));
-    SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(conf->ctx));
+    OPENSSL_free(conf->ocsp);
+    conf->ocsp = ocsp;
+    conf->ocsp_n = ocsp_n;
+    return ctx;
 }

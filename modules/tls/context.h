@@ -5,9 +5,8 @@
 
 #include "tls.h"
 
-/* Makes the server context of `conf`; mistakes are reported. NULL: there were some. */
+/* Makes the server context of `conf`, from its files, which are checked. Mistakes are reported (`cfg`
+ * NULL: in the log). NULL: there were some, and `conf` is as it was. */
 SSL_CTX *context_create(weir_cfg *cfg, struct tls_conf *conf);
-/* A client has named `conf`'s site: its handshake goes on with that one's settings. */
-void context_switch(SSL *ssl, const struct tls_conf *conf);
 
 #endif

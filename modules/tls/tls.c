@@ -11,6 +11,7 @@
 
 #include "client.h"
 #include "context.h"
+#include "renewal.h"
 #include "session.h"
 
 /* ---- settings ---- */
@@ -99,11 +100,14 @@ static void check(weir_cfg *cfg, void *conf)
 {
     struct tls_conf *tls = conf;
 
-    if (tls->early_data) {
-        weir_cfg_warn(cfg, "early_data", "this version takes no early data: clients send it again "
-                      "after the handshake");
-    }
+    session_init(weir_cfg_secret(cfg));
+    tls->label = weir_cfg_label(cfg);
     tls->ctx = context_create(cfg, tls);
+}
+
+static void commit(weir_cfg *cfg, void *conf)
+{
+    renewal_add(cfg, conf);
 }
 
 /* ---- handshakes ---- */
@@ -177,83 +181,6 @@ BIO_METHOD *tls_bio_method(void)
     return method;
 }
 
-/* The name in the first message: a list of one entry of type 0 (RFC 6066, 3). */
-static weir_str name_asked_for(SSL *ssl, char lower[256])
-{
-    const unsigned char *p;
-    size_t n;
-
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) != 1 || n < 5 ||
-        p[2] != 0) {
-        return (weir_str){0};
-    }
-    size_t length = (size_t)p[3] << 8 | p[4];
-    if (length > n - 5 || length > 255) {
-        return (weir_str){0};
-    }
-    for (size_t i = 0; i < length; i++) {
-        char c = (char)p[5 + i];
-
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-    }
-    return (weir_str){lower, length};
-}
-
-/* Before anything is chosen, so that versions, ciphers and client certificates are the site's. */
-static int on_hello(SSL *ssl, int *alert, void *arg)
-{
-    struct tls *tls = SSL_get_app_data(ssl);
-    char lower[256];
-    weir_str name = name_asked_for(ssl, lower);
-    bool is_known;
-    const struct tls_conf *conf = weir_site_conf(tls->listener, name, &is_known);
-
-    (void)arg;
-    if (!conf || (!is_known && conf->reject_unknown)) {
-        *alert = SSL_AD_UNRECOGNIZED_NAME;
-        return SSL_CLIENT_HELLO_ERROR;
-    }
-    context_switch(ssl, conf);
-    return SSL_CLIENT_HELLO_SUCCESS;
-}
-
-static int on_name(SSL *ssl, int *alert, void *arg)
-{
-    (void)ssl;
-    (void)alert;
-    (void)arg;
-    return SSL_TLSEXT_ERR_OK; /* on_hello() has seen to it; this makes OpenSSL keep the name */
-}
-
-static int on_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_n,
-                        const unsigned char *in, unsigned in_n, void *arg)
-{
-    struct tls *tls = SSL_get_app_data(ssl);
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    weir_str asked = {name, name ? strlen(name) : 0};
-    weir_str mine = weir_site_protocols(tls->listener, asked);
-
-    (void)arg;
-    if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_n,
-                              (const unsigned char *)mine.p, (unsigned)mine.n, in,
-                              in_n) != OPENSSL_NPN_NEGOTIATED) {
-        return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301, 3.2 */
-    }
-    return SSL_TLSEXT_ERR_OK;
-}
-
-static void commit(weir_cfg *cfg, void *conf)
-{
-    struct tls_conf *tls = conf;
-
-    session_init(weir_cfg_secret(cfg));
-    session_use(tls->ctx, tls->tickets,
-                tls->client.verify != VERIFY_OFF ? weir_cfg_label(cfg) : "");
-    SSL_CTX_set_client_hello_cb(tls->ctx, on_hello, NULL);
-    SSL_CTX_set_tlsext_servername_callback(tls->ctx, on_name);
-    SSL_CTX_set_alpn_select_cb(tls->ctx, on_protocols, NULL);
-}
-
 static struct tls *tls_create(weir_io *io, SSL *ssl)
 {
     struct tls *tls = ssl ? calloc(1, sizeof(*tls)) : NULL;
@@ -279,6 +206,7 @@ static void *tls_accept(weir_io *io, const weir_listener *listener)
 
     if (tls) {
         tls->listener = listener;
+        tls->conf = conf;
         SSL_set_accept_state(tls->ssl);
     }
     return tls;
@@ -561,6 +489,8 @@ static const weir_module module = {
     .check = check,
     .commit = commit,
     .transport = &transport,
+    .watch = renewal_watch,
+    .told = renewal_told,
 };
 
-WEIR_MODULE(tls, 2, "transport var:ssl_*", module)
+WEIR_MODULE(tls, 3, "transport var:ssl_*", module)

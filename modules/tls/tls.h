@@ -28,7 +28,9 @@ struct tls_conf {
         weir_str ca, crl;
         int64_t depth;
     } client;
-    /* made by commit */
+    /* made by check() */
+    const char *label;      /* the site's first name */
+    char group_text[256];   /* as OpenSSL writes groups */
     SSL_CTX *ctx;
     unsigned char *ocsp;    /* a stapled response, DER; NULL: none */
     long ocsp_n;
@@ -39,6 +41,7 @@ struct tls {
     SSL *ssl;
     weir_io *io;
     const weir_listener *listener; /* NULL: weir is the client */
+    const struct tls_conf *conf;   /* of the site that it is for; NULL: weir is the client */
 };
 
 /* Writes why the last OpenSSL call failed into a buffer of the process; clears the queue. */

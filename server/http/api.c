@@ -16,6 +16,7 @@
 #include "http/template.h"
 #include "module/regex.h"
 #include "module/registry.h"
+#include "module/watch.h"
 #include "upstream/exchange.h"
 
 #define EVAL_PARTS 16
@@ -510,6 +511,7 @@ static weir_host tables = {
     .conn = &conn_api,
     .zone = &zone_api,
     .strip_prefix = uri_strip_prefix,
+    .tell_workers = watch_api_tell,
 };
 
 const weir_host *host_tables(void)

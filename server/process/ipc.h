@@ -19,6 +19,7 @@ enum ipc_type {
     IPC_DRAINING,   /* worker, loader: no new connection is taken any more */
     IPC_STOP,       /* exit at once */
     IPC_REOPEN,     /* log files */
+    IPC_TOLD,       /* loader: a module's watch() has news: its number, and the bytes as a descriptor */
     IPC_GONE        /* loader: all workers have ended */
 };
 

@@ -18,6 +18,7 @@
 #include "base/zone.h"
 #include "config/config.h"
 #include "http/server.h"
+#include "module/watch.h"
 #include "process/held.h"
 #include "process/ipc.h"
 #include "process/privilege.h"
@@ -48,6 +49,7 @@ struct loader {
     bool ending;        /* drain or stop */
     bool drain_told;    /* the master knows that no worker accepts any more */
     uint64_t kill_at_ms; /* 0: never */
+    uint64_t watch_at_ms; /* when modules look after their files again; 0: none does */
 };
 
 /* Says why the generation cannot start, to the terminal and to the master. */
@@ -389,9 +391,20 @@ static void tell_draining(struct loader *l)
     }
 }
 
+static void send_told(void *arg, uint32_t module, int fd)
+{
+    const struct loader *l = arg;
+
+    for (uint32_t i = 0; i < l->worker_n; i++) {
+        if (l->workers[i].pid) {
+            ipc_send(l->workers[i].sock, IPC_TOLD, module, NULL, fd);
+        }
+    }
+}
+
 static int wait_ms(const struct loader *l)
 {
-    uint64_t due = l->kill_at_ms;
+    uint64_t due = l->ending ? l->kill_at_ms : l->watch_at_ms; /* 0: nothing */
 
     for (uint32_t i = 0; i < l->worker_n && !l->ending; i++) {
         uint64_t at = l->workers[i].start_at_ms;
@@ -412,6 +425,10 @@ static void do_what_is_due(struct loader *l)
         log_warn("%u workers did not end in time and are killed", running(l));
         kill_workers(l, SIGKILL);
         l->kill_at_ms = clock_now.ms + 1000;
+    }
+    if (l->watch_at_ms && l->watch_at_ms <= clock_now.ms && !l->ending) {
+        watch_run(&l->config.registry, send_told, l);
+        l->watch_at_ms = clock_now.ms + WATCH_MS;
     }
     for (uint32_t i = 0; i < l->worker_n && !l->ending; i++) {
         struct worker *worker = &l->workers[i];
@@ -560,6 +577,9 @@ int loader_main(const char *config_path, int sock)
     }
     for (uint32_t i = 0; i < l.worker_n; i++) {
         start_worker(&l, i);
+    }
+    if (watch_is_wanted(&l.config.registry)) {
+        l.watch_at_ms = clock_now.ms + WATCH_MS;
     }
     supervise(&l, signals);
     if (l.master >= 0) {

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "http/server.h"
+#include "module/watch.h"
 #include "net/loop.h"
 #include "process/ipc.h"
 #include "process/privilege.h"
@@ -74,9 +75,6 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
         finish(); /* the loader is gone */
         return;
     }
-    if (fd >= 0) {
-        close(fd);
-    }
     switch (message.type) {
     case IPC_DRAIN:
         server_drain(finish);
@@ -88,8 +86,14 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
     case IPC_REOPEN:
         reopen();
         break;
+    case IPC_TOLD:
+        watch_told(&current->registry, message.index, fd);
+        break;
     default:
         break;
+    }
+    if (fd >= 0) {
+        close(fd);
     }
 }
 

@@ -139,6 +139,7 @@ typedef struct weir_host {
     const weir_conn_api *conn; /* since 0.2 */
     const weir_zone_api *zone; /* since 0.3 */
     weir_str (*strip_prefix)(weir_str raw, weir_str prefix); /* since 0.3 */
+    void (*tell_workers)(const void *bytes, size_t n); /* since 0.3 */
 } weir_host;
 
 extern const weir_host *weir_host_ __attribute__((visibility("hidden")));
@@ -529,6 +530,15 @@ static inline weir_rc weir_stream_take(weir_stream *stream, weir_chain *out, siz
 static inline size_t weir_stream_trailers(weir_stream *stream, const weir_field **trailers)
 {
     return weir_host_->conn->stream_trailers(stream, trailers);
+}
+
+/* ---- the loader's watch ---- */
+
+/* watch() only: the module's told() gets these bytes in every worker. They travel in memory that no
+ * other process can open. Since 0.3. */
+static inline void weir_tell_workers(const void *bytes, size_t n)
+{
+    weir_host_->tell_workers(bytes, n);
 }
 
 /* ---- shared memory: see weir/zone.h ---- */

@@ -27,7 +27,7 @@
  *   0.1  first version
  *   0.2  transports and codecs (weir/connection.h), weir_cfg_tls_client(), weir_cfg_secret()
  *   0.3  shared memory and tables in it (weir/zone.h); weir_set_groups(), weir_cfg_regex(), weir_strip_prefix(), WEIR_OPT_VARIABLES
- *        codecs towards backends, weir_stream
+ *        codecs towards backends, weir_stream; watch() and told()
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
@@ -151,6 +151,11 @@ typedef struct weir_module {
     const weir_regex_ops *regex;            /* NULL: none */
     const weir_transport_ops *transport;    /* since 0.2; NULL: none */
     const weir_codec_ops *codec;            /* since 0.2; NULL: none */
+    /* Since 0.3, both may be NULL. Loader, about once a second while the generation serves: looks
+     * after what workers may not read (keys), and hands news to weir_tell_workers(). Must not
+     * block for long. A worker that is started later has what watch() changed in memory. */
+    void (*watch)(void);
+    void (*told)(const void *bytes, size_t n); /* each worker: news; borrowed during the call */
 } weir_module;
 
 /* What a weir_module of ABI 0.1 had. */
