@@ -6,12 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define IOV_MAX_USED 64
 #define SENDFILE_MAX (1u << 20) /* bytes of one call: a turn for the other connections */
+#define CORK_MIN (128u * 1024)  /* a file from here on is worth two more system calls */
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
@@ -61,6 +64,7 @@ void conn_open(struct conn *conn, int fd, bool connecting, void (*on_ready)(stru
     conn->can_write = true;
     conn->peer_closed = false;
     conn->connecting = connecting;
+    conn->corked = false;
     conn->io = NULL;
     conn->on_ready = on_ready;
     timer_init(&conn->timer, on_timer);
@@ -197,8 +201,21 @@ ssize_t conn_recv(struct conn *conn, void *p, size_t n)
     return note_read(conn, recv(conn->fd, p, n, 0), n);
 }
 
+/* MSG_MORE holds for one call only: every acknowledgement that comes in the middle of a long
+ * sendfile() sends the odd bytes at the end of the queue as a packet of their own, a quarter more
+ * packets in all. A cork holds them back until more has joined them. */
+static void set_cork(struct conn *conn, int on)
+{
+    conn->corked = setsockopt(conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on)) == 0 && on;
+}
+
 int conn_write_raw(struct conn *conn, struct weir_chain *chain, bool more)
 {
+    const struct link *last = chain->last;
+
+    if (!conn->corked && last && last->kind == LINK_FILE && last->n >= CORK_MIN) {
+        set_cork(conn, 1);
+    }
     while (!chain_is_empty(chain)) {
         const struct link *link = chain->first;
         enum link_kind kind = link->kind;
@@ -229,6 +246,9 @@ int conn_write_raw(struct conn *conn, struct weir_chain *chain, bool more)
             watch_room(conn);
             return -EAGAIN;
         }
+    }
+    if (conn->corked) {
+        set_cork(conn, 0);
     }
     return 0;
 }

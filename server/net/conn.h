@@ -20,6 +20,7 @@ struct conn {
     bool can_write;      /* there may be room to write */
     bool peer_closed;    /* the other side has sent its FIN, or worse */
     bool connecting;
+    bool corked;         /* conn.c's: part of a segment waits for what a file still gives */
     void (*on_ready)(struct conn *conn); /* can_read or can_write was set */
     void *arg;           /* of an owner that does not embed it */
     struct weir_io *io;  /* NULL: plain; else what is read and written goes through a transport */
