@@ -38,10 +38,16 @@ is join(' ', map { $c->response->{body} } 1 .. 5), 'GET /p1 [] GET /p2 [] GET /p
 $c->send("POST /up HTTP/1.1\r\n${head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
 $c->send("6\r\n world\r\n0\r\n\r\n");
 is $c->response->{body}, 'POST /up [hello world]', 'a chunked request';
-is get($weir, '/chunked')->{body}, 'hello, chunks', 'a chunked response';
+my $r = get($weir, '/chunked');
+is $r->{body}, 'hello, chunks', 'a chunked response';
+is $r->{trailers}{'x-sum'}, 13, 'with its trailer';
 $c->send("GET /chunked HTTP/1.1\r\n$head\r\n");
 is $c->response->{complete}, 1, 'on a kept connection';
-my $r = request($weir, 'HEAD', '/x');
+$c->send("POST /up HTTP/1.1\r\n${head}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+    . "X-Sum: 1\r\nX-Real-IP: 6.6.6.6\r\n\r\n");
+is $c->response->{body}, 'POST /up [a]', 'a request with trailers';
+is_deeply(($backend->last_request)->{trailers}, { 'x-sum' => 1 }, 'which pass, but for those that steer');
+$r = request($weir, 'HEAD', '/x');
 is $r->{body}, '', 'row 73: HEAD has no body';
 ok $r->header('Content-Length'), 'but its length';
 $r = raw($weir, "GET /old HTTP/1.0\r\n$head\r\n");

@@ -201,7 +201,8 @@ static void add_framed(struct exchange *ex, struct weir_chain *data)
     }
 }
 
-/* With the trailers, those that concern the connection aside. */
+/* With the trailers, but for names that steer a request: some servers merge trailers into the
+ * head, and what routing, framing or X-Forwarded-For are was settled there (RFC 9110, 6.5.1). */
 static void add_last_chunk(struct exchange *ex)
 {
     const struct fields *trailers = &ex->req->request_trailers;
@@ -210,8 +211,7 @@ static void add_last_chunk(struct exchange *ex)
     for (uint32_t i = 0; i < trailers->n; i++) {
         const weir_field *field = &trailers->list[i];
 
-        if (field->id && (field_is_hop_by_hop(field->id) || field->id == WEIR_F_CONTENT_LENGTH ||
-                          field->id == WEIR_F_HOST)) {
+        if (field->id != WEIR_FIELD_OTHER && field->id != WEIR_F_ETAG) {
             continue;
         }
         chain_add_copy(&ex->to_send, field->name.p, field->name.n);
