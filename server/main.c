@@ -118,7 +118,7 @@ static int modules(const struct options *o)
     static struct config config;
 
     load(&config, o); /* mistakes in it do not hide what is installed */
-    return modules_main(&config, o->word_n > 1 ? o->words[1] : NULL);
+    return modules_main(&config, o->word_n > 1 ? o->words[1] : NULL, o->json);
 }
 
 /* Without a control socket a signal has to do. */

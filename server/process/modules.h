@@ -5,7 +5,8 @@
 
 #include "config/config.h"
 
-/* Prints the list, or with `name` that module's options. Returns the exit status. */
-int modules_main(struct config *config, const char *name);
+/* Prints the list, or with `name` that module's options; `as_json`: all there is to know, the host's own
+ * settings and variables included. Returns the exit status. */
+int modules_main(struct config *config, const char *name, bool as_json);
 
 #endif
