@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/metrics.h"
 #include "base/str.h"
 #include "base/zone.h"
 #include "config/keys.h"
@@ -207,6 +208,15 @@ static const weir_regex *cfg_api_regex(weir_cfg *cfg, const char *opt, weir_str 
         report(cfg, opt, "\"%.*s\": %s", (int)pattern.n, pattern.p, error);
     }
     return regex;
+}
+
+uint32_t cfg_api_metric(weir_cfg *cfg, const char *name, int kind, const char *labels,
+                        const char *doc)
+{
+    weir_str full = arena_printf(&cfg->config->arena, "weir_%s_%s", cfg->use->module->desc->name,
+                                 name);
+
+    return metric_define(full.p, kind, labels, doc);
 }
 
 static const weir_cfg_api api = {

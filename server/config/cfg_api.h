@@ -7,6 +7,9 @@
 
 const weir_cfg_api *cfg_api(void);
 
+/* For weir_metric_api. */
+uint32_t cfg_api_metric(weir_cfg *cfg, const char *name, int kind, const char *labels,
+                        const char *doc);
 /* For weir_zone_api. */
 weir_zone *cfg_api_zone(weir_cfg *cfg, const char *name, uint64_t bytes, uint32_t layout,
                         uint32_t version);

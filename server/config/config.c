@@ -11,6 +11,7 @@
 #include "config/host_schema.h"
 #include "config/log_file.h"
 #include "config/source.h"
+#include "http/traffic.h"
 #include "config/variables.h"
 
 #ifndef WEIR_MODULESDIR
@@ -207,6 +208,7 @@ bool config_commit(struct config *config)
     for (uint32_t i = 0; i < config->site_n; i++) {
         commit_site(config, config->tree->sites[i]);
     }
+    traffic_define(config);
     return config->diag.errors == 0;
 }
 

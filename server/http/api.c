@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/metrics.h"
 #include "base/running.h"
 #include "base/str.h"
 #include "base/zone.h"
@@ -498,6 +499,15 @@ static const weir_zone_api zone_api = {
     .table_put = zone_table_put,
 };
 
+static const weir_metric_api metric_api = {
+    .size = sizeof(metric_api),
+    .define = cfg_api_metric,
+    .add = metric_add,
+    .set = metric_set,
+    .each = metrics_each,
+    .bucket_limit = metric_bucket_limit,
+};
+
 static weir_host tables = {
     .size = sizeof(tables),
     .abi_major = WEIR_ABI_MAJOR,
@@ -510,6 +520,7 @@ static weir_host tables = {
     .match = regex_match,
     .conn = &conn_api,
     .zone = &zone_api,
+    .metric = &metric_api,
     .strip_prefix = uri_strip_prefix,
     .tell_workers = watch_api_tell,
 };

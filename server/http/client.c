@@ -18,6 +18,7 @@ void (*clients_on_gone)(void);
 bool clients_draining;
 
 static struct client *clients;
+static uint64_t last_serial; /* of requests */
 
 bool client_enter(struct client *client)
 {
@@ -77,6 +78,7 @@ struct weir_req *client_request(struct client *client)
     fields_init(&req->fields[WEIR_RESPONSE], &req->arena);
     req->length = -1;
     req->start_us = clock_us();
+    req->serial = ++last_serial;
     return req;
 }
 
@@ -112,6 +114,7 @@ void client_close(struct client *client)
         clients = client->next;
     }
     client_count--;
+    traffic_connection(-1);
     client->deferred = is_deferred;
     if (!is_deferred) {
         free(client);
@@ -207,6 +210,7 @@ void client_open(const struct listener *listener, int fd, const struct addr *add
     }
     clients = client;
     client_count++;
+    traffic_connection(1);
     conn_open(&client->conn, fd, false, on_ready, on_timer);
     http1_start(client);
     client_set_timer(client, client_limits(client)->header_timeout_ms);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/metrics.h"
 #include "base/running.h"
 #include "base/str.h"
 #include "config/config.h"
@@ -12,8 +13,6 @@
 
 #include <stdio.h>
 #include <sys/random.h>
-
-#define STATUS_CLIENT_GONE 499 /* as other servers' logs have it */
 
 /* ---- ids, reasons, logs ---- */
 
@@ -58,24 +57,29 @@ weir_str reason_name(weir_reason reason)
 }
 
 /* Random once per process, then mixed with a counter: unique without a system call each. */
-weir_str request_id(struct weir_req *req)
+void request_id_of(const uint64_t base[2], uint64_t serial, char id[REQUEST_ID_DIGITS + 1])
 {
     static const char digits[] = "0123456789abcdef";
-    static uint64_t base[2];
-    static uint64_t counter;
+    uint64_t words[2] = {base[0], base[1] + serial};
 
+    /* A bijective mix (of the murmur family), so that neighbours do not look alike. */
+    words[1] = (words[1] ^ (words[1] >> 33)) * 0xff51afd7ed558ccdULL;
+    words[1] = (words[1] ^ (words[1] >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+    words[1] ^= words[1] >> 33;
+    for (int i = 0; i < REQUEST_ID_DIGITS; i++) {
+        id[i] = digits[(words[i / 16] >> (i % 16 * 4)) & 15];
+    }
+    id[REQUEST_ID_DIGITS] = '\0';
+}
+
+weir_str request_id(struct weir_req *req)
+{
     if (req->id[0] == '\0') {
-        if (counter == 0 && getrandom(base, sizeof(base), 0) != sizeof(base)) {
-            base[0] = clock_us();
+        if (running->id_base[0] == 0 &&
+            getrandom(running->id_base, sizeof(running->id_base), 0) != sizeof(running->id_base)) {
+            running->id_base[0] = clock_us();
         }
-        uint64_t words[2] = {base[0], base[1] + ++counter};
-        /* A bijective mix (of the murmur family), so that neighbours do not look alike. */
-        words[1] = (words[1] ^ (words[1] >> 33)) * 0xff51afd7ed558ccdULL;
-        words[1] = (words[1] ^ (words[1] >> 33)) * 0xc4ceb9fe1a85ec53ULL;
-        words[1] ^= words[1] >> 33;
-        for (int i = 0; i < REQUEST_ID_DIGITS; i++) {
-            req->id[i] = digits[(words[i / 16] >> (i % 16 * 4)) & 15];
-        }
+        request_id_of(running->id_base, req->serial, req->id);
     }
     return (weir_str){req->id, REQUEST_ID_DIGITS};
 }
@@ -246,11 +250,38 @@ void request_set_groups(struct weir_req *req, const weir_str *groups, int n)
 
 /* ---- hooks ---- */
 
-static weir_rc run_hook(struct weir_req *req, const struct plan_hook *hook)
+#define SAMPLED 64 /* one call in so many is timed */
+
+static weir_rc call_hook(struct weir_req *req, const struct plan_hook *hook)
 {
-    module_running = hook->module;
+    const struct plan_account *account = &hook->account;
+    bool is_timed = metric_cells[account->calls] % SAMPLED == 0 && account->calls;
+
+    metric_count(account->calls, 1);
+    if (!is_timed) {
+        return hook->fn(req, hook->conf);
+    }
+    uint64_t before_us = clock_us();
     weir_rc rc = hook->fn(req, hook->conf);
-    module_running = NULL;
+    metric_count(account->usec, (int64_t)(clock_us() - before_us) * SAMPLED);
+    return rc;
+}
+
+static weir_rc run_hook(struct weir_req *req, const struct plan_hook *hook, enum phase phase)
+{
+    running->module = hook->module;
+    running->route = req->route;
+    running->serial = req->serial;
+    running->place = phase_name(phase);
+    weir_rc rc = call_hook(req, hook);
+    running->module = NULL;
+    running->place = NULL;
+    if (rc == WEIR_ERROR) {
+        metric_count(hook->account.errors, 1);
+    } else if (rc == WEIR_AGAIN) {
+        req->waits_for = hook;
+        req->waits_since_ms = clock_now.ms;
+    }
     return rc;
 }
 
@@ -262,7 +293,7 @@ static weir_rc run_phase(struct weir_req *req, enum phase phase)
 
     while (req->hook_at < n) {
         const struct plan_hook *hook = &hooks[req->hook_at++];
-        weir_rc rc = run_hook(req, hook);
+        weir_rc rc = run_hook(req, hook, phase);
 
         if (rc == WEIR_AGAIN && !req->token) {
             request_log(req, WEIR_LOG_ERROR,
@@ -295,7 +326,7 @@ static void run_all(struct weir_req *req, enum phase phase)
     const struct plan_hook *hooks = req->plan->hooks[phase];
 
     for (uint32_t i = 0; i < req->plan->hook_n[phase]; i++) {
-        run_hook(req, &hooks[i]);
+        run_hook(req, &hooks[i], phase);
     }
 }
 
@@ -411,6 +442,7 @@ static void set_host(struct weir_req *req)
 
 void request_begin(struct weir_req *req)
 {
+    traffic_begin(req);
     req->plan = &config_current->top_plan;
     req->target = req->head.target;
     req->close_after = !req->head.keep_alive || clients_draining;
@@ -475,9 +507,13 @@ static void run_content(struct weir_req *req)
         return;
     }
     const weir_handler_ops *ops = plan->handler->desc->handler;
-    module_running = plan->handler;
+    running->module = plan->handler;
+    running->route = req->route;
+    running->serial = req->serial;
+    running->place = "content";
     weir_rc rc = ops->start(req, plan->handler_conf);
-    module_running = NULL;
+    running->module = NULL;
+    running->place = NULL;
     if (rc == WEIR_MORE && req->responded) {
         handler_attach(req);
         return;
@@ -573,6 +609,11 @@ void request_advance(struct weir_req *req)
 
 void request_resumed(struct weir_req *req, weir_rc outcome)
 {
+    if (req->waits_for) {
+        metric_count(req->waits_for->account.suspended_ms,
+                     (int64_t)(clock_now.ms - req->waits_since_ms));
+        req->waits_for = NULL;
+    }
     if (req->responded) {
         return;
     }
@@ -672,6 +713,7 @@ void request_end(struct weir_req *req)
     if (req->status == 0) {
         req->status = STATUS_CLIENT_GONE; /* nobody was there to be answered: for the logs */
     }
+    traffic_end(req);
     if (req->plan) {
         run_all(req, PHASE_LOG);
         run_all(req, PHASE_END);

@@ -20,6 +20,7 @@ struct weir_req;
 
 #define REQUEST_ID_DIGITS 32
 #define REWRITE_ROUNDS 8
+#define STATUS_CLIENT_GONE 499 /* as other servers' logs have it */
 
 /* Where a response's body comes from, when it does not come at once. */
 struct source_ops {
@@ -106,6 +107,11 @@ struct weir_req {
 
     weir_str *groups;                /* $1 .. $9 are groups[0] .. groups[8]; NULL: none yet */
 
+    uint64_t serial;                 /* among this worker's requests */
+    bool is_counted;                 /* as under way, in the metrics */
+    const struct plan_hook *waits_for; /* who suspended it, and when */
+    uint64_t waits_since_ms;
+
     char id[REQUEST_ID_DIGITS + 1];  /* empty until asked for */
     const struct attempt *attempts;  /* the newest first; NULL: no upstream was asked */
 };
@@ -148,6 +154,8 @@ void request_end(struct weir_req *req);
 
 /* The request's id, made at the first call. */
 weir_str request_id(struct weir_req *req);
+/* The id of a worker's request, from what the worker's slot says (base/running.h). */
+void request_id_of(const uint64_t base[2], uint64_t serial, char id[REQUEST_ID_DIGITS + 1]);
 
 /* What $1 .. $9 stand for from now on: groups[1] and on; groups[0] is the whole match. */
 #define REQUEST_GROUPS 9

@@ -154,8 +154,12 @@ static void handler_resume(struct weir_req *req)
         struct weir_chain made = {0};
 
         module_running = plan->handler;
+        running->route = req->route;
+        running->serial = req->serial;
+        running->place = "content";
         weir_rc rc = ops->pull(req, plan->handler_conf, &made, HANDLER_ROOM - req->out.bytes);
         module_running = NULL;
+        running->place = NULL;
         response_add(req, &made);
         if (rc == WEIR_OK) {
             response_finish(req);

@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "http/traffic.h"
 #include "module/plan.h"
 #include "net/io.h"
 
@@ -87,6 +88,7 @@ struct site {
     struct table exact;      /* EXACT routes by path */
     weir_str protocols;      /* for ALPN, on the wire; empty: HTTP/1.1 alone */
     struct source source;
+    struct traffic traffic;
     uint32_t index;          /* in config->sites */
 };
 

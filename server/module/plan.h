@@ -27,11 +27,17 @@ enum phase {
 int phase_index(weir_phase phase);
 const char *phase_name(enum phase phase); /* "access" */
 
+/* The numbers of a hook's metrics; 0: it is not counted. */
+struct plan_account {
+    uint32_t calls, errors, usec, suspended_ms;
+};
+
 struct plan_hook {
     weir_hook_fn *fn;
     const void *conf;
     const struct module *module;
     const weir_hook *hook;
+    struct plan_account account;
 };
 
 struct plan {

@@ -6,6 +6,7 @@
 #include "base/chain.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/running.h"
 #include "base/timer.h"
 
 #include <stdlib.h>
@@ -126,10 +127,13 @@ void loop_run(void)
 {
     while (!stopping) {
         arm_tick();
+        running->awake = false;
         if (event_base_loop(loop.base, EVLOOP_ONCE) < 0) {
             log_error("the event loop failed");
             exit(1);
         }
+        running->awake = true;
+        running->turn++;
         clock_update();
         timers_run();
         run_later();
@@ -143,6 +147,7 @@ void loop_run(void)
 void loop_woke(void)
 {
     trim_wanted = true;
+    running->awake = true;
 }
 
 void loop_stop(void)

@@ -11,7 +11,7 @@ enum ipc_type {
     IPC_SOCKET,     /* a listening socket: its key and descriptor, either way */
     IPC_ZONE,       /* shared memory: its name and descriptor, either way */
     IPC_SECRET,     /* master: config_secret, in hexadecimal digits */
-    IPC_SOCKETS_END,/* master: you have all that I hold */
+    IPC_SOCKETS_END,/* master: you have all that I hold; you are generation `index` */
     IPC_PATHS,      /* loader: pid file and control socket paths, NUL-separated */
     IPC_READY,      /* loader: workers accept */
     IPC_FAILED,     /* loader: the text says why */

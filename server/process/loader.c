@@ -15,6 +15,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/metrics.h"
+#include "base/running.h"
 #include "base/zone.h"
 #include "config/config.h"
 #include "http/server.h"
@@ -37,11 +39,13 @@ struct worker {
     uint64_t started_ms;
     uint64_t backoff_ms;
     uint64_t start_at_ms; /* when to start it again; 0: not waiting */
+    uint32_t slot;        /* see base/running.h; 0: none was free */
 };
 
 struct loader {
     struct config config;
     int master;
+    unsigned generation;
     struct held sockets;
     struct worker *workers;
     uint32_t worker_n;
@@ -105,6 +109,7 @@ static bool receive_sockets(struct loader *l)
             return false;
         }
         if (message.type == IPC_SOCKETS_END) {
+            l->generation = message.index;
             return true;
         }
         if (message.type == IPC_SECRET) {
@@ -200,8 +205,11 @@ static void start_worker(struct loader *l, uint32_t index)
         worker->start_at_ms = clock_now.ms + BACKOFF_MAX_MS;
         return;
     }
+    uint32_t slot = running_take_slot(l->generation, index);
+    metrics_release_slot(slot); /* what a killed loader could not */
     pid_t pid = fork();
     if (pid < 0) {
+        running_release_slot(slot);
         log_error("fork: %s", strerror(errno));
         close(pair[0]);
         close(pair[1]);
@@ -219,12 +227,17 @@ static void start_worker(struct loader *l, uint32_t index)
             fds[i] = held_get(&l->sockets, address,
                                  listener->addr.sa.sa_family == AF_UNIX ? 0 : index);
         }
+        running_use_slot(slot);
+        if (slot) {
+            metrics_use_slot(slot);
+        }
         close(pair[0]);
         close(l->master);
         worker_main(&l->config, fds, pair[1]);
     }
     close(pair[1]);
     *worker = (struct worker){.pid = pid,
+                              .slot = slot,
                               .sock = pair[0],
                               .started_ms = clock_now.ms,
                               .backoff_ms = worker->backoff_ms};
@@ -240,6 +253,15 @@ static void log_death(pid_t pid, int status)
     }
 }
 
+static void release_slot(struct worker *worker)
+{
+    if (worker->slot) {
+        metrics_release_slot(worker->slot);
+        running_release_slot(worker->slot);
+        worker->slot = 0;
+    }
+}
+
 static void worker_died(struct loader *l, struct worker *worker, int status)
 {
     pid_t pid = worker->pid;
@@ -247,6 +269,7 @@ static void worker_died(struct loader *l, struct worker *worker, int status)
     close(worker->sock);
     worker->sock = -1;
     worker->pid = 0;
+    release_slot(worker);
     if (l->ending) {
         return;
     }
@@ -276,7 +299,7 @@ static void reap(struct loader *l)
     }
 }
 
-static unsigned running(const struct loader *l)
+static unsigned workers_left(const struct loader *l)
 {
     unsigned n = 0;
 
@@ -422,7 +445,7 @@ static int wait_ms(const struct loader *l)
 static void do_what_is_due(struct loader *l)
 {
     if (l->kill_at_ms && l->kill_at_ms <= clock_now.ms) {
-        log_warn("%u workers did not end in time and are killed", running(l));
+        log_warn("%u workers did not end in time and are killed", workers_left(l));
         kill_workers(l, SIGKILL);
         l->kill_at_ms = clock_now.ms + 1000;
     }
@@ -443,7 +466,7 @@ static void supervise(struct loader *l, int signals)
 {
     struct pollfd *polls = mem_zalloc((l->worker_n + 2) * sizeof(*polls));
 
-    while (!l->ending || running(l) > 0) {
+    while (!l->ending || workers_left(l) > 0) {
         polls[0] = (struct pollfd){.fd = signals, .events = POLLIN};
         polls[1] = (struct pollfd){.fd = l->master, .events = POLLIN};
         for (uint32_t i = 0; i < l->worker_n; i++) {
@@ -550,6 +573,9 @@ static bool prepare(struct loader *l, const char *config_path)
     }
     open_default_log(l);
     make_temp_folder(l, &privilege);
+    if (!metrics_open() || !running_open()) {
+        return refuse(l, "no shared memory for metrics: %s\n", strerror(errno));
+    }
     if (!config_commit(&l->config)) {
         return refuse_config(l);
     }

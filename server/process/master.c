@@ -70,7 +70,7 @@ static void send_held(const struct master *m, const struct generation *g)
         ipc_send(g->sock, IPC_ZONE, 0, m->zones.list[i].name, m->zones.list[i].fd);
     }
     ipc_send(g->sock, IPC_SECRET, 0, m->secret, -1);
-    ipc_send(g->sock, IPC_SOCKETS_END, 0, NULL, -1);
+    ipc_send(g->sock, IPC_SOCKETS_END, g->number, NULL, -1);
 }
 
 /* What modules make keys from (of session tickets): it outlives generations, and never leaves

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/metrics.h"
 #include "base/str.h"
 #include "http/request.h"
 
@@ -103,6 +104,26 @@ static void resolve(struct weir_peer *peer, struct arena *arena)
     freeaddrinfo(found);
 }
 
+static void define_metrics(struct weir_peer *peer)
+{
+    static const char *const outcomes[] = {"ok", "failed", "aborted"};
+    char labels[200];
+    size_t n = (size_t)snprintf(labels, sizeof(labels) - 24, "upstream=\"%.*s\",peer=\"%.*s\"",
+                                (int)peer->group->conf->name.n, peer->group->conf->name.p,
+                                (int)peer->name.n, peer->name.p);
+
+    if (n >= sizeof(labels) - 24) {
+        return;
+    }
+    peer->duration_metric = metric_define("weir_peer_duration_seconds", WEIR_METRIC_HISTOGRAM,
+                                          labels, "Attempts at a peer, from first to last byte.");
+    for (int i = 0; i < 3; i++) {
+        snprintf(labels + n, sizeof(labels) - n, ",outcome=\"%s\"", outcomes[i]);
+        peer->outcome_metrics[i] = metric_define("weir_peer_attempts_total", WEIR_METRIC_COUNTER,
+                                                 labels, "Attempts at a peer.");
+    }
+}
+
 struct upstream_group *group_create(struct arena *arena, struct upstream_conf *conf)
 {
     struct upstream_group *group = arena_zalloc(arena, sizeof(*group));
@@ -117,6 +138,7 @@ struct upstream_group *group_create(struct arena *arena, struct upstream_conf *c
         *peer = (struct weir_peer){
             .group = group, .conf = &conf->peers[i], .name = conf->peers[i].address, .index = i};
         group->peers[i] = peer;
+        define_metrics(peer);
         resolve(peer, arena);
     }
     return group;
@@ -238,6 +260,8 @@ void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec)
     const weir_balancer_ops *ops = peer->group->conf->balancer;
 
     peer->in_flight--;
+    metric_count(peer->outcome_metrics[outcome], 1);
+    metric_add(peer->duration_metric, (int64_t)usec);
     if (outcome == WEIR_PEER_FAILED) {
         note_failure(peer);
     }

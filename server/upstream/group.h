@@ -44,6 +44,8 @@ struct weir_peer {
     uint64_t out_until_ms;       /* passed over until then, when one request may try; 0: not out */
     uint32_t in_flight;
     struct upconn *idle_first, *idle_last;
+    uint32_t outcome_metrics[3]; /* by weir_outcome */
+    uint32_t duration_metric;
     uint64_t idle_limit_ms;      /* it closes idle connections after about this; 0: not known */
 };
 

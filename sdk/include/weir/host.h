@@ -11,6 +11,7 @@
 #include <stdarg.h>
 
 #include "connection.h"
+#include "metrics.h"
 #include "types.h"
 #include "zone.h"
 
@@ -140,6 +141,7 @@ typedef struct weir_host {
     const weir_zone_api *zone; /* since 0.3 */
     weir_str (*strip_prefix)(weir_str raw, weir_str prefix); /* since 0.3 */
     void (*tell_workers)(const void *bytes, size_t n); /* since 0.3 */
+    const weir_metric_api *metric; /* since 0.3 */
 } weir_host;
 
 extern const weir_host *weir_host_ __attribute__((visibility("hidden")));
@@ -604,6 +606,42 @@ static inline weir_rc weir_table_put(weir_zone *table, weir_str key, const void 
                                      uint32_t ttl_ms)
 {
     return weir_host_->zone->table_put(table, key, value, n, ttl_ms);
+}
+
+/* ---- metrics: see weir/metrics.h ---- */
+
+/* commit(): the number of the metric "weir_MODULE_name" with these labels (NULL, or text like
+ * zone="one",verdict="refused"). The same name and labels give the same number. `kind` is
+ * WEIR_METRIC_*. */
+static inline uint32_t weir_cfg_metric(weir_cfg *cfg, const char *name, int kind,
+                                       const char *labels, const char *doc)
+{
+    return weir_host_->metric->define(cfg, name, kind, labels, doc);
+}
+
+/* Counters and gauges: adds. Histograms: one observation, of n microseconds. */
+static inline void weir_metric_add(uint32_t metric, int64_t n)
+{
+    weir_host_->metric->add(metric, n);
+}
+
+/* Gauges: this worker's share. */
+static inline void weir_metric_set(uint32_t metric, int64_t value)
+{
+    weir_host_->metric->set(metric, value);
+}
+
+/* Calls fn for every metric, the host's too, with its sum over all workers, in the order of their
+ * definition. */
+static inline void weir_metrics_each(weir_metric_fn *fn, void *arg)
+{
+    weir_host_->metric->each(fn, arg);
+}
+
+/* Microseconds up to which a histogram's bucket goes; UINT64_MAX for the last one. */
+static inline uint64_t weir_metric_bucket_limit(uint32_t bucket)
+{
+    return weir_host_->metric->bucket_limit(bucket);
 }
 
 /* ---- the rest ---- */

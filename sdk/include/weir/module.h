@@ -28,6 +28,7 @@
  *   0.2  transports and codecs (weir/connection.h), weir_cfg_tls_client(), weir_cfg_secret()
  *   0.3  shared memory and tables in it (weir/zone.h); weir_set_groups(), weir_cfg_regex(), weir_strip_prefix(), WEIR_OPT_VARIABLES
  *        codecs towards backends, weir_stream; watch() and told()
+ *        metrics (weir/metrics.h)
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
