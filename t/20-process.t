@@ -35,5 +35,10 @@ my $busy = weir('sites = ( { listen = [ "http://127.0.0.1:' . $weir->port . '" ]
     may_fail => 1);
 isnt scalar($busy->wait_end), 0, 'row 2: a port in use ends the start';
 like $busy->all_output, qr/weir\.conf:\d+: error: cannot listen on .*in use/, 'and is named';
+my $other = weir(qq[server = { workers = 1; user = "] . ($> ? 'nobody' : 'root') . qq["; control = "$weir->{dir}/control.sock"; };
+    sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; respond = { text = "other"; }; } );], bare => 1);
+is get($other, '/')->{body}, 'other', 'another weir with the same control socket serves';
+like $other->all_output, qr/control\.sock is another weir's: give this one a path of its own/, 'is told to take another path';
+like $weir->command('status'), qr/^ok/, 'and does not take it away';
 ok $weir->stop('QUIT'), 'an orderly end';
 done_testing;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,6 +89,22 @@ static int64_t cpu_count(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+/* Where `weir -s` looks when nothing is said. Without $XDG_RUNTIME_DIR an
+ * ordinary user has no such place. */
+static void set_default_control(struct config *config)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+    if (config->server.control.n) {
+        return;
+    }
+    if (geteuid() == 0) {
+        config->server.control = STR("/run/weir/control.sock");
+    } else if (runtime && runtime[0] == '/') {
+        config->server.control = arena_printf(&config->arena, "%s/weir.sock", runtime);
+    }
+}
+
 static void read_server(struct config *config)
 {
     const struct node *server = node_get(config->tree->root, STR("server"));
@@ -101,6 +118,7 @@ static void read_server(struct config *config)
         schema_check_keys(config, "server", server_rows(), WEIR_S_TOP, server);
     }
     schema_fill(config, "server", server_rows(), WEIR_S_TOP, true, server, &config->server);
+    set_default_control(config);
     if (config->server.workers == 0) {
         config->server.workers = cpu_count();
     }

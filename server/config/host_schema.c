@@ -86,7 +86,8 @@ static const weir_opt server_table[] = {
      .type = WEIR_T_PATH,
      .flags = WEIR_OPT_WRITTEN,
      AT(struct server_conf, control),
-     .doc = "The control socket."},
+     .doc = "The control socket; without it, /run/weir/control.sock for root, and weir.sock in "
+            "$XDG_RUNTIME_DIR for others."},
     {.name = "temp_path",
      .type = WEIR_T_PATH,
      .flags = WEIR_OPT_WRITTEN,

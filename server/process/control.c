@@ -41,6 +41,18 @@ void control_close(struct control *control)
     control_init(control);
 }
 
+/* Two that were started with one path: the later one must not take the other's away. */
+static bool is_answered(const struct sockaddr_un *un)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool answered = fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return answered;
+}
+
 void control_listen(struct control *control, const char *path)
 {
     struct sockaddr_un un;
@@ -55,6 +67,11 @@ void control_listen(struct control *control, const char *path)
     }
     if (!make_address(path, &un)) {
         log_warn("server.control %s: the path is longer than a socket's may be", path);
+        return;
+    }
+    if (is_answered(&un)) {
+        log_warn("server.control %s is another weir's: give this one a path of its own, so that "
+                 "weir -s and weir status reach it", path);
         return;
     }
     folder_make_for(path);
