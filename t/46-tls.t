@@ -27,6 +27,13 @@ sites = (
     tls = { certificate = "$dir/b.pem"; key = "$dir/b-key.pem";
             client = { verify = "required"; ca = "$dir/user.pem"; }; };
     respond = { text = "\$ssl_client_verify \$ssl_client_s_dn\\n"; }; },
+  { names = [ "e.test" ]; listen = [ "https://127.0.0.1:%port:web%" ];
+    tls = { certificate = "$dir/b.pem"; key = "$dir/b-key.pem"; protocols = [ "TLSv1.2" ];
+            ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384"; groups = [ "P-384" ]; };
+    respond = { text = "e\n"; }; },
+  { names = [ "b.test" ]; listen = [ "https://127.0.0.1:%port:strict%" ];
+    tls = { certificate = "$dir/b.pem"; key = "$dir/b-key.pem"; reject_unknown = true; };
+    respond = { text = "b\n"; }; },
   { names = [ "d.test" ]; listen = [ "https://127.0.0.1:%port:web%" ];
     tls = { certificate = "$dir/b.pem"; key = "$dir/b-key.pem";
             client = { verify = "optional"; ca = "$dir/user.pem"; }; };
@@ -67,8 +74,23 @@ for my $version ('-tls1_2', '-tls1_3') {
     my @again = map { s_client('a.test', $version, '-sess_in', "$dir/session$version") } 1 .. 6;
     is scalar(grep { /^a TLSv1\.\d a\.test r$/m } @again), 6, "$version: six resumed with two workers";
 }
+# By session id, for clients without tickets: the cache is shared, too.
+my @by_id = ('-tls1_2', '-no_ticket');
+s_client('a.test', @by_id, '-sess_out', "$dir/by_id");
+my @again = map { s_client('a.test', @by_id, '-sess_in', "$dir/by_id") } 1 .. 6;
+is scalar(grep { /^a TLSv1\.2 a\.test r$/m } @again), 6, 'by session id: six resumed with two workers';
 ok $weir->reload, 'a reload';
-like s_client('a.test', '-sess_in', "$dir/session-tls1_3"), qr/a\.test r$/m, 'a session of before is resumed';
+like s_client('a.test', '-sess_in', "$dir/session-tls1_3"), qr/a\.test r$/m, 'a session of before is resumed by its ticket';
+like s_client('a.test', @by_id, '-sess_in', "$dir/by_id"), qr/a\.test r$/m, 'and by its id';
+
+# Groups and ciphers are the site's own; a name that no site has may be refused.
+like s_client('e.test', '-groups', 'X25519:P-256:P-384'), qr/Server Temp Key: ECDH, (?:P-384|secp384r1)/, 'groups of a second site';
+like s_client('a.test', '-groups', 'P-521:X25519'), qr/Server Temp Key: X25519/, 'and of the first';
+like s_client('e.test', '-tls1_2'), qr/ECDHE-ECDSA-AES256-GCM-SHA384/, 'ciphers and protocols of a site';
+unlike s_client('e.test', '-tls1_3'), qr/^e$/m, 'no others';
+my $strict = sub { `openssl s_client -connect 127.0.0.1:@{[$weir->port('strict')]} -servername $_[0] </dev/null 2>&1` };
+like $strict->('b.test'), qr/CN = b\.test/, 'reject_unknown: a name that is known';
+like $strict->('nobody.test'), qr{tlsv1 unrecognized name}, 'and one that is not';
 
 # Client certificates.
 my @user = ('-cert', "$dir/user.pem", '-key', "$dir/user-key.pem");

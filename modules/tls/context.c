@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "certificate.h"
+#include "connection.h"
+#include "early.h"
 #include "hello.h"
 #include "report.h"
 #include "session.h"
@@ -16,6 +18,8 @@
 #define CIPHERS_1_2                                                                                \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"     \
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+#define CIPHERS_1_3                                                                                \
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define GROUPS "X25519:P-256:P-384"
 
 static const struct {
@@ -172,16 +176,18 @@ SSL_CTX *context_create(weir_cfg *cfg, struct tls_conf *conf)
     }
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    /* Clients know best which cipher their hardware is fast at; all in the list are sound. */
+    /* Our order, but a client whose first choice is ChaCha20 has no hardware for AES. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                 SSL_OP_PRIORITIZE_CHACHA);
-    SSL_CTX_set_read_ahead(ctx, 1);
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_ciphersuites(ctx, CIPHERS_1_3);
     set_protocols(cfg, conf, ctx);
     set_ciphers(cfg, conf, ctx);
     set_certificates(cfg, conf, ctx);
     set_client_certificates(cfg, conf, ctx);
     session_use(ctx, conf->tickets, conf->client.verify != VERIFY_OFF ? conf->label : "");
     hello_use(ctx);
+    connection_use(ctx);
+    early_use(ctx, conf->early_data);
     if (conf->ocsp_file.n && certificate_read_ocsp(cfg, conf->ocsp_file, &ocsp, &ocsp_n)) {
         SSL_CTX_set_tlsext_status_cb(ctx, on_staple);
         SSL_CTX_set_tlsext_status_arg(ctx, conf);

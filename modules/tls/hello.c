@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hello.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The name in the first message: a list of one entry of type 0 (RFC 6066, 3). */
@@ -39,6 +40,8 @@ static void switch_to(SSL *ssl, const struct tls_conf *old, const struct tls_con
     SSL_set_options(ssl, SSL_CTX_get_options(conf->ctx));
     SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(conf->ctx));
     SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(conf->ctx));
+    SSL_set_max_early_data(ssl, SSL_CTX_get_max_early_data(conf->ctx));
+    SSL_set_recv_max_early_data(ssl, SSL_CTX_get_recv_max_early_data(conf->ctx));
     if (conf->groups.n || old->groups.n) {
         SSL_set1_groups_list(ssl, conf->group_text); /* OpenSSL leaves the first site's in place */
     }
@@ -60,6 +63,8 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
     }
     switch_to(ssl, tls->conf, conf);
     tls->conf = conf;
+    free(tls->name); /* of a first hello that was to be sent again */
+    tls->name = name.n ? strndup(name.p, name.n) : NULL;
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -75,8 +80,7 @@ static int on_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_
                         const unsigned char *in, unsigned in_n, void *arg)
 {
     struct tls *tls = SSL_get_app_data(ssl);
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    weir_str asked = {name, name ? strlen(name) : 0};
+    weir_str asked = {tls->name, tls->name ? strlen(tls->name) : 0};
     weir_str mine = weir_site_protocols(tls->listener, asked);
 
     (void)arg;
@@ -85,6 +89,7 @@ static int on_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_
                               in_n) != OPENSSL_NPN_NEGOTIATED) {
         return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301, 3.2 */
     }
+    tls->protocol = (weir_str){(const char *)*out, *out_n}; /* it is in `mine` */
     return SSL_TLSEXT_ERR_OK;
 }
 

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "cache.h"
+
 #define PERIOD_MS (8 * 3600 * 1000LL)
 #define LIFETIME_S (8 * 3600) /* of a session: a key is known for this and the next period */
 #define SECRET_BYTES 32
@@ -105,8 +107,7 @@ void session_use(SSL_CTX *ctx, bool tickets, const char *label)
     derive(label, 0, id);
     SSL_CTX_set_session_id_context(ctx, id, sizeof(id));
     SSL_CTX_set_timeout(ctx, LIFETIME_S);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
-    SSL_CTX_sess_set_cache_size(ctx, 1024);
+    cache_use(ctx);
     if (!tickets) {
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
         SSL_CTX_set_num_tickets(ctx, 0);

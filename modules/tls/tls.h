@@ -36,17 +36,39 @@ struct tls_conf {
     long ocsp_n;
 };
 
+/* What is told of a connection, whoever has it now. */
+struct tls_facts {
+    const char *version, *cipher;
+    X509 *client; /* borrowed; NULL: it showed no certificate */
+    long verdict; /* X509_V_* */
+    bool reused;
+};
+
+/* What only the handshake needs. */
+struct handshake;
+struct early;
+struct raw;
+struct records;
+
 /* A connection, either role. */
 struct tls {
-    SSL *ssl;
+    SSL *ssl;                      /* NULL: records took over when the handshake had ended */
+    struct records *records;
     weir_io *io;
+    struct raw *raw;               /* NULL: nothing has come that was not taken */
+    struct handshake *handshake;   /* server; NULL: it is over */
+    struct early *early;           /* NULL: what is read came after the handshake */
     const weir_listener *listener; /* NULL: weir is the client */
     const struct tls_conf *conf;   /* of the site that it is for; NULL: weir is the client */
+    char *name;                    /* that the client asked for, lower case; NULL: none */
+    weir_str protocol;             /* chosen by ALPN; lives as long as the configuration, server only */
+    struct tls_facts facts;        /* once `ssl` is gone */
 };
+
+/* Of either owner. */
+struct tls_facts tls_facts(const struct tls *tls);
 
 /* Writes why the last OpenSSL call failed into a buffer of the process; clears the queue. */
 weir_str tls_error(const SSL *ssl);
-/* The BIO that reads and writes by the host. */
-BIO_METHOD *tls_bio_method(void);
 
 #endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connection.h - the transport's functions. */
+#ifndef TLS_CONNECTION_H
+#define TLS_CONNECTION_H
+
+#include "tls.h"
+
+extern const weir_transport_ops tls_transport;
+
+/* Has the server context tell connections their secrets. */
+void connection_use(SSL_CTX *ctx);
+
+#endif
