@@ -180,6 +180,40 @@ struct use *scope_find_use(const struct scope *scope, const struct module *modul
     return NULL;
 }
 
+/* The option that a group written as a bare list is. NULL: the module has none. */
+static const weir_opt *bare_row(const struct module *module)
+{
+    struct rows rows = module_rows(module);
+
+    for (uint32_t i = 0; i < rows.n; i++) {
+        if (row_at(rows, i)->flags & WEIR_OPT_BARE) {
+            return row_at(rows, i);
+        }
+    }
+    return NULL;
+}
+
+/* NAME = ( ... ) becomes NAME = { OPTION = ( ... ); }, in place. */
+static void wrap_bare_list(struct arena *arena, const weir_opt *row, struct node *node)
+{
+    struct node *list = node_copy(arena, node);
+
+    list->name = str_from(row->name);
+    list->next = NULL;
+    node->type = NODE_GROUP;
+    node->first = node->last = NULL;
+    node->n = 0;
+    node_add(node, list);
+}
+
+/* A list stands for itself: what is written in the other form further out does not mix with it. */
+static bool same_form(const struct module *module, const struct node *a, const struct node *b)
+{
+    const weir_opt *row = bare_row(module);
+
+    return !row || !node_get(a, str_from(row->name)) == !node_get(b, str_from(row->name));
+}
+
 static struct node *effective_settings(const struct use *use)
 {
     const struct node *groups[SCOPE_DEPTH] = {NULL};
@@ -195,7 +229,8 @@ static struct node *effective_settings(const struct use *use)
 
         i--;
         if (group && group->type == NODE_GROUP &&
-            (is_own || !(use->module->desc->flags & WEIR_MODULE_ADDITIVE))) {
+            (is_own || (!(use->module->desc->flags & WEIR_MODULE_ADDITIVE) &&
+                        (!s->outer || same_form(use->module, group, use->own))))) {
             groups[i] = group;
         }
     }
@@ -275,7 +310,11 @@ void scope_read_uses(struct scope *scope)
     }
     for (const struct node *child = scope->node->first; child; child = child->next) {
         const struct module *module = keys_module(scope, child);
+        const weir_opt *bare = module && child->type == NODE_LIST ? bare_row(module) : NULL;
 
+        if (bare && row_stands_in(bare, scope->kind)) {
+            wrap_bare_list(&scope->config->arena, bare, (struct node *)(uintptr_t)child);
+        }
         if (module && use_is_valid(scope, module, child)) {
             add_use(scope, module, child);
         }

@@ -491,11 +491,26 @@ static bool linger_read(struct client *client)
     return false;
 }
 
+/* A client that has only ended its side may wait for the answer; one that has reset the connection
+ * does not, and a backend need not work for it. */
+static bool was_reset(const struct client *client)
+{
+    char byte;
+
+    return client->conn.can_read && recv(client->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           errno == ECONNRESET;
+}
+
 /* A request is under way: room to write, or more of its body. False: wait. */
 static bool busy(struct client *client)
 {
     struct weir_req *req = client->req;
 
+    if (!req->responded && req->body_in_done && was_reset(client)) {
+        req->reason = WEIR_REASON_CLIENT_GONE;
+        client_close(client);
+        return false;
+    }
     bool has_news = !chain_is_empty(&req->out) || req->finished || req->aborted;
 
     if (client->conn.can_write && has_news && !flush_now(client)) {

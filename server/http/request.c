@@ -708,6 +708,21 @@ void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, we
 
 /* ---- the end ---- */
 
+static void free_contexts(struct weir_req *req)
+{
+    const struct registry *registry = &config_current->registry;
+
+    for (uint32_t i = 0; i < registry->module_n; i++) {
+        const struct module *module = registry->modules[i];
+
+        if (req->ctx[module->ctx_index] && module->desc->ctx_free) {
+            module_running = module;
+            module->desc->ctx_free(req->ctx[module->ctx_index]);
+            module_running = NULL;
+        }
+    }
+}
+
 void request_end(struct weir_req *req)
 {
     if (req->status == 0) {
@@ -719,6 +734,9 @@ void request_end(struct weir_req *req)
         run_all(req, PHASE_END);
     }
     cancel_suspension(req);
+    if (req->ctx) {
+        free_contexts(req);
+    }
     if (req->source && req->source->cancel) {
         req->source->cancel(req);
     }

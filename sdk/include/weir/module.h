@@ -29,6 +29,7 @@
  *   0.3  shared memory and tables in it (weir/zone.h); weir_set_groups(), weir_cfg_regex(), weir_strip_prefix(), WEIR_OPT_VARIABLES
  *        codecs towards backends, weir_stream; watch() and told()
  *        metrics (weir/metrics.h)
+ *        ctx_free, WEIR_OPT_BARE
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
@@ -157,6 +158,8 @@ typedef struct weir_module {
      * block for long. A worker that is started later has what watch() changed in memory. */
     void (*watch)(void);
     void (*told)(const void *bytes, size_t n); /* each worker: news; borrowed during the call */
+    void (*ctx_free)(void *ctx);            /* since 0.3; NULL: none. The request has ended, on
+                                               whichever route: called if weir_ctx() was */
 } weir_module;
 
 /* What a weir_module of ABI 0.1 had. */

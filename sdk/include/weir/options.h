@@ -71,9 +71,12 @@ enum {
     WEIR_OPT_RESPONSE = 16,  /* TEMPLATE: is evaluated once there is a response, so it may use
                                 variables such as $status */
     WEIR_OPT_LOG = 32,       /* TEMPLATE: is evaluated when the request is over ($bytes_sent) */
-    WEIR_OPT_VARIABLES = 64  /* "*" row at the top level: each name there is a variable, whose value
+    WEIR_OPT_VARIABLES = 64, /* "*" row at the top level: each name there is a variable, whose value
                                 the module's variable "*" tells (the name is its suffix). It is known
                                 as early as the variables in its templates are */
+    WEIR_OPT_BARE = 128       /* since 0.3; LIST | GROUP, no other row has it: the module's group
+                                may be written as this list alone, NAME = ( { ... }, { ... } ); it
+                                then inherits nothing */
 };
 
 typedef struct weir_opt {
