@@ -20,6 +20,7 @@
 #include "process/explain.h"
 #include "process/loader.h"
 #include "process/master.h"
+#include "process/master_state.h"
 #include "process/modules.h"
 #include "process/pidfile.h"
 
@@ -42,7 +43,7 @@ static const char usage_text[] =
     "usage: weir [-c PATH] [--daemon]            run; PATH is a folder of *.conf files, or a file\n"
     "       weir -t                              test the configuration\n"
     "       weir -T                              print it with defaults filled in\n"
-    "       weir -s reload|quit|stop|reopen      tell the running weir\n"
+    "       weir -s reload|quit|stop|reopen|upgrade  tell the running weir\n"
     "       weir explain [-X METHOD] [-H 'Name: value'] URL\n"
     "                                            what would happen to this request, and why\n"
     "       weir status                          which generation serves, since when\n"
@@ -216,7 +217,7 @@ static int run_command(const struct options *o)
 
 static int run_signal(const struct options *o)
 {
-    static const char *const known[] = {"reload", "quit", "stop", "reopen"};
+    static const char *const known[] = {"reload", "quit", "stop", "reopen", "upgrade"};
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(o->signal, known[i]) == 0) {
@@ -301,6 +302,13 @@ int main(int argc, char **argv)
     clock_update();
     if (argc == 4 && strcmp(argv[1], LOADER_ARGUMENT) == 0) {
         return loader_main(argv[3], (int)strtol(argv[2], NULL, 10));
+    }
+    if (argc == 3 && strcmp(argv[1], MASTER_ARGUMENT) == 0) {
+        return master_go_on((int)strtol(argv[2], NULL, 10));
+    }
+    if (argc == 2 && strcmp(argv[1], CHECK_ARGUMENT) == 0) {
+        fputs(MASTER_STATE, stdout);
+        return EXIT_FINE;
     }
     int rc = parse(&o, argv);
     if (rc != EXIT_FINE) {

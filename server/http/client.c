@@ -16,6 +16,7 @@ unsigned client_count;
 void (*clients_on_empty)(void);
 void (*clients_on_gone)(void);
 bool clients_draining;
+bool clients_moving;
 
 static struct client *clients;
 static uint64_t last_serial; /* of requests */
@@ -82,6 +83,23 @@ struct weir_req *client_request(struct client *client)
     return req;
 }
 
+void clients_count(int n)
+{
+    client_count = (unsigned)((int)client_count + n);
+    traffic_connection(n);
+    if (n < 0 && clients_on_gone) {
+        clients_on_gone();
+    }
+    if (client_count == 0 && clients_on_empty) {
+        clients_on_empty();
+    }
+}
+
+struct client *clients_first(void)
+{
+    return clients;
+}
+
 void client_close(struct client *client)
 {
     if (client->state == CLIENT_CLOSED) {
@@ -113,18 +131,11 @@ void client_close(struct client *client)
     } else {
         clients = client->next;
     }
-    client_count--;
-    traffic_connection(-1);
     client->deferred = is_deferred;
     if (!is_deferred) {
         free(client);
     }
-    if (clients_on_gone) {
-        clients_on_gone();
-    }
-    if (client_count == 0 && clients_on_empty) {
-        clients_on_empty();
-    }
+    clients_count(-1);
 }
 
 /* ---- what it speaks ---- */
@@ -198,7 +209,7 @@ static void on_timer(struct timer *timer)
     client_leave(client, outermost);
 }
 
-void client_open(const struct listener *listener, int fd, const struct addr *addr)
+struct client *client_open(const struct listener *listener, int fd, const struct addr *addr)
 {
     struct client *client = mem_zalloc(sizeof(*client));
 
@@ -209,19 +220,20 @@ void client_open(const struct listener *listener, int fd, const struct addr *add
         clients->prev = client;
     }
     clients = client;
-    client_count++;
-    traffic_connection(1);
+    clients_count(1);
     conn_open(&client->conn, fd, false, on_ready, on_timer);
     http1_start(client);
     client_set_timer(client, client_limits(client)->header_timeout_ms);
     if (!listener->tls) {
-        return;
+        return client;
     }
     client->state = CLIENT_HANDSHAKE;
     if (!io_start(&client->conn, &listener->transport, (const weir_listener *)listener, NULL,
                   (weir_str){0})) {
         client_close(client);
+        return NULL;
     }
+    return client;
 }
 
 void clients_drain(void)
@@ -233,7 +245,7 @@ void clients_drain(void)
         next = client->next;
         if (client->state == CLIENT_CODEC) {
             codec_server_drain(client);
-        } else if (http1_is_idle(client)) {
+        } else if (http1_is_idle(client) && !client_is_kept(client)) {
             client_set_timer(client, DRAIN_GRACE_MS);
         }
     }

@@ -56,10 +56,13 @@ struct client {
     struct addr addr;
 };
 
-/* Takes an accepted socket. */
-void client_open(const struct listener *listener, int fd, const struct addr *addr);
+/* Takes an accepted socket. NULL: it has ended already. */
+struct client *client_open(const struct listener *listener, int fd, const struct addr *addr);
 /* Ends the connection and what is on it; may be called twice. */
 void client_close(struct client *client);
+
+extern bool clients_draining;
+extern bool clients_moving; /* what can be moved goes to the next generation: see handover.h */
 
 /* See client_ops. */
 static inline bool client_flush(struct weir_req *req)
@@ -84,6 +87,13 @@ static inline void client_want_body(struct weir_req *req)
 static inline bool client_is_plain(const struct client *client)
 {
     return !client->codec && !client->conn.io;
+}
+
+/* May it be used for further requests? A draining worker's only as far as it can go to the next
+ * generation. */
+static inline bool client_is_kept(const struct client *client)
+{
+    return !clients_draining || (clients_moving && client_is_plain(client));
 }
 
 /* HTTP/1: the descriptor leaves for a tunnel; *rest (may be empty) is what was read already. */
@@ -111,8 +121,11 @@ struct weir_req *client_request(struct client *client);
  * after a grace time. */
 void clients_drain(void);
 extern unsigned client_count;
+/* One more or one less, with all that follows from it. */
+void clients_count(int n);
+/* All of this worker, by client->next. */
+struct client *clients_first(void);
 extern void (*clients_on_empty)(void); /* the last one has gone */
 extern void (*clients_on_gone)(void);  /* one has gone */
-extern bool clients_draining;
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/http1_server.h"
 
+#include "http/handover.h"
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -238,8 +240,11 @@ static void linger(struct client *client)
 static void become_idle(struct client *client)
 {
     client->state = CLIENT_IDLE;
-    client_set_timer(client, clients_draining ? DRAIN_GRACE_MS
-                                              : client_limits(client)->keepalive_timeout_ms);
+    client_set_timer(client, client_is_kept(client) ? client_limits(client)->keepalive_timeout_ms
+                                                    : DRAIN_GRACE_MS);
+    if (clients_moving) {
+        handover_client(client);
+    }
 }
 
 /* All of the response is sent: what comes next on this connection? */

@@ -445,7 +445,7 @@ void request_begin(struct weir_req *req)
     traffic_begin(req);
     req->plan = &config_current->top_plan;
     req->target = req->head.target;
-    req->close_after = !req->head.keep_alive || clients_draining;
+    req->close_after = !req->head.keep_alive || !client_is_kept(req->client);
     set_host(req);
     if (!parse_target(req)) {
         return;

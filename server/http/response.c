@@ -87,7 +87,7 @@ void response_start(struct weir_req *req, uint32_t status, int64_t length)
     req->status = (uint16_t)status;
     req->length = length;
     request_run_response_hooks(req);
-    if (clients_draining || client_may_still_send(req) ||
+    if (!client_is_kept(req->client) || client_may_still_send(req) ||
         (req->limits && req->client->served >= req->limits->keepalive_requests)) {
         req->close_after = true;
     }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "http/client.h"
+#include "http/handover.h"
 #include "net/listen.h"
 
 static struct acceptor *acceptors;
@@ -34,31 +35,39 @@ static void on_client_gone(void)
     }
 }
 
-int server_start(const struct config *config, const int *fds)
+int server_start(const struct config *config, const struct listen_fd *fds, uint32_t n, int taken)
 {
     int on = 1;
 
-    acceptor_n = config->listener_n;
+    acceptor_n = n;
     connections_max = (uint64_t)config->server.connections;
     clients_on_gone = on_client_gone;
     acceptors = mem_zalloc((acceptor_n + 1) * sizeof(*acceptors));
     for (uint32_t i = 0; i < acceptor_n; i++) {
-        if (config->listeners[i]->addr.sa.sa_family != AF_UNIX) {
+        if (fds[i].listener->addr.sa.sa_family != AF_UNIX) {
             /* Accepted sockets inherit it, which saves a call for each. */
-            setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+            setsockopt(fds[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         }
-        acceptor_start(&acceptors[i], fds[i], on_accept, config->listeners[i]);
+        acceptor_start(&acceptors[i], fds[i].fd, on_accept,
+                       (void *)(uintptr_t)fds[i].listener);
+    }
+    if (taken >= 0) {
+        handover_take(config, taken);
     }
     return 0;
 }
 
-void server_drain(void (*done)(void))
+void server_drain(void (*done)(void), int given)
 {
     for (uint32_t i = 0; i < acceptor_n; i++) {
         acceptor_stop(&acceptors[i]);
     }
     clients_on_empty = done;
+    clients_moving = given >= 0;
     clients_drain();
+    if (given >= 0) {
+        handover_give(given);
+    }
 }
 
 unsigned server_connections(void)

@@ -5,13 +5,20 @@
 
 #include "config/config.h"
 
-/* Accepts connections of config->listeners[i] from fds[i] (listening, non-blocking). After
- * loop_init(). Returns 0 or a negative errno. */
-int server_start(const struct config *config, const int *fds);
+/* A listening, non-blocking socket. */
+struct listen_fd {
+    int fd;
+    const struct listener *listener;
+};
 
-/* Stops accepting once the queues are empty; answers what is under way and one more request of each keep-alive connection
- * with "Connection: close"; calls done() when no connection is left. */
-void server_drain(void (*done)(void));
+/* Accepts connections from the `n` sockets, and takes over what draining workers give through
+ * `taken` (-1: nothing). After loop_init(). Returns 0 or a negative errno. */
+int server_start(const struct config *config, const struct listen_fd *fds, uint32_t n, int taken);
+
+/* Stops accepting once the queues are empty, and answers what is under way. What can move to the next
+ * generation goes into `given` (-1: there is none): see handover.h. The other kept connections get one
+ * more answer, with "Connection: close". Calls done() when no connection is left. */
+void server_drain(void (*done)(void), int given);
 
 /* How many client connections are open. */
 unsigned server_connections(void);

@@ -10,12 +10,14 @@
 enum ipc_type {
     IPC_SOCKET,     /* a listening socket: its key and descriptor, either way */
     IPC_ZONE,       /* shared memory: its name and descriptor, either way */
+    IPC_LOBBY,      /* master: an end of the pair that connections move through; `index` 0: in, 1: out */
     IPC_SECRET,     /* master: config_secret, in hexadecimal digits */
     IPC_SOCKETS_END,/* master: you have all that I hold; you are generation `index` */
     IPC_PATHS,      /* loader: pid file and control socket paths, NUL-separated */
     IPC_READY,      /* loader: workers accept */
     IPC_FAILED,     /* loader: the text says why */
-    IPC_DRAIN,      /* master, loader: finish what is under way, then exit */
+    IPC_DRAIN,      /* master, loader: finish what is under way, then exit; `index` 1: there is a
+                       successor, and connections move to it */
     IPC_DRAINING,   /* worker, loader: no new connection is taken any more */
     IPC_STOP,       /* exit at once */
     IPC_REOPEN,     /* log files */

@@ -47,6 +47,7 @@ struct loader {
     int master;
     unsigned generation;
     struct held sockets;
+    int lobby[2];       /* connections of draining workers: out of it, into it */
     struct worker *workers;
     uint32_t worker_n;
     bool announced;     /* the master knows that all workers accept */
@@ -112,6 +113,9 @@ static bool receive_sockets(struct loader *l)
             l->generation = message.index;
             return true;
         }
+        if (message.type == IPC_LOBBY && fd >= 0) {
+            l->lobby[message.index != 0] = fd;
+        }
         if (message.type == IPC_SECRET) {
             take_secret(message.text);
         }
@@ -161,6 +165,19 @@ static int probe(const struct addr *addr)
     return rc;
 }
 
+/* The kernel spreads connections over all sockets of an address. One that is closed loses those in
+ * its queue, so when workers become fewer their sockets stay, and the others serve them. */
+static void keep_surplus(const struct loader *l, const char *address, uint32_t from)
+{
+    for (uint32_t i = 0; i < l->sockets.n; i++) {
+        const struct held_fd *socket = &l->sockets.list[i];
+
+        if (socket->index >= from && strcmp(socket->name, address) == 0) {
+            ipc_send(l->master, IPC_SOCKET, socket->index, address, -1);
+        }
+    }
+}
+
 static bool open_sockets(struct loader *l)
 {
     char address[ADDR_TEXT];
@@ -189,11 +206,37 @@ static bool open_sockets(struct loader *l)
             }
             ipc_send(l->master, IPC_SOCKET, w, address, is_new ? fd : -1);
         }
+        keep_surplus(l, address, is_unix ? 1 : l->worker_n);
     }
     return true;
 }
 
 /* ---- workers ---- */
+
+/* A worker's own sockets, its share of those that were opened when there were more workers, and the
+ * unix sockets, which all have in common. */
+static const struct listen_fd *sockets_of(const struct loader *l, uint32_t index, uint32_t *n)
+{
+    struct listen_fd *fds = mem_zalloc((l->sockets.n + l->config.listener_n + 1) * sizeof(*fds));
+    char address[ADDR_TEXT];
+
+    *n = 0;
+    for (uint32_t i = 0; i < l->config.listener_n; i++) {
+        const struct listener *listener = l->config.listeners[i];
+        bool is_unix = listener->addr.sa.sa_family == AF_UNIX;
+
+        addr_format(&listener->addr, address);
+        for (uint32_t k = 0; k < l->sockets.n; k++) {
+            const struct held_fd *socket = &l->sockets.list[k];
+
+            if (strcmp(socket->name, address) == 0 &&
+                (is_unix || socket->index % l->worker_n == index)) {
+                fds[(*n)++] = (struct listen_fd){socket->fd, listener};
+            }
+        }
+    }
+    return fds;
+}
 
 static void start_worker(struct loader *l, uint32_t index)
 {
@@ -217,23 +260,16 @@ static void start_worker(struct loader *l, uint32_t index)
         return;
     }
     if (pid == 0) {
-        int *fds = mem_zalloc((l->config.listener_n + 1) * sizeof(*fds));
-        char address[ADDR_TEXT];
+        uint32_t n;
+        const struct listen_fd *fds = sockets_of(l, index, &n);
 
-        for (uint32_t i = 0; i < l->config.listener_n; i++) {
-            const struct listener *listener = l->config.listeners[i];
-
-            addr_format(&listener->addr, address);
-            fds[i] = held_get(&l->sockets, address,
-                                 listener->addr.sa.sa_family == AF_UNIX ? 0 : index);
-        }
         running_use_slot(slot);
         if (slot) {
             metrics_use_slot(slot);
         }
         close(pair[0]);
         close(l->master);
-        worker_main(&l->config, fds, pair[1]);
+        worker_main(&l->config, fds, n, l->lobby, pair[1]);
     }
     close(pair[1]);
     *worker = (struct worker){.pid = pid,
@@ -309,11 +345,11 @@ static unsigned workers_left(const struct loader *l)
     return n;
 }
 
-static void tell_workers(const struct loader *l, enum ipc_type type)
+static void tell_workers(const struct loader *l, enum ipc_type type, uint32_t index)
 {
     for (uint32_t i = 0; i < l->worker_n; i++) {
         if (l->workers[i].pid) {
-            ipc_send(l->workers[i].sock, type, 0, NULL, -1);
+            ipc_send(l->workers[i].sock, type, index, NULL, -1);
         }
     }
 }
@@ -329,13 +365,13 @@ static void kill_workers(const struct loader *l, int signo)
 
 /* ---- the loop ---- */
 
-static void begin_end(struct loader *l, enum ipc_type type)
+static void begin_end(struct loader *l, enum ipc_type type, uint32_t index)
 {
     uint64_t grace_ms = type == IPC_DRAIN ? l->config.server.drain_timeout_ms : 2000;
 
     l->ending = true;
     l->kill_at_ms = clock_now.ms + (grace_ms ? grace_ms : 1);
-    tell_workers(l, type);
+    tell_workers(l, type, index);
 }
 
 static void reopen(struct loader *l)
@@ -355,7 +391,7 @@ static void reopen(struct loader *l)
     if (privilege_find(&l->config.server, &privilege, error, sizeof(error)) && privilege.drops) {
         log_chown_all(privilege.uid, privilege.gid);
     }
-    tell_workers(l, IPC_REOPEN);
+    tell_workers(l, IPC_REOPEN, 0);
 }
 
 static void on_master(struct loader *l)
@@ -366,14 +402,14 @@ static void on_master(struct loader *l)
     if (ipc_recv(l->master, &message, &fd) != 0) {
         close(l->master);
         l->master = -1;
-        begin_end(l, IPC_STOP);
+        begin_end(l, IPC_STOP, 0);
         return;
     }
     if (fd >= 0) {
         close(fd);
     }
     if (message.type == IPC_DRAIN || message.type == IPC_STOP) {
-        begin_end(l, (enum ipc_type)message.type);
+        begin_end(l, (enum ipc_type)message.type, message.index);
     } else if (message.type == IPC_REOPEN) {
         reopen(l);
     }
@@ -591,7 +627,7 @@ static bool prepare(struct loader *l, const char *config_path)
 
 int loader_main(const char *config_path, int sock)
 {
-    struct loader l = {.master = sock};
+    struct loader l = {.master = sock, .lobby = {-1, -1}};
     int signals = block_signals();
 
     clock_update();

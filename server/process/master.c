@@ -18,44 +18,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "process/control.h"
-#include "process/held.h"
 #include "process/ipc.h"
 #include "process/loader.h"
+#include "process/master_state.h"
 #include "process/notify.h"
 #include "process/pidfile.h"
 
 #define RESTART_FIRST_MS 100
 #define RESTART_MAX_MS 5000
-
-/* A loader and its workers. */
-struct generation {
-    struct generation *next; /* older */
-    unsigned number;
-    pid_t pid;
-    int sock;
-    bool ready, refused;
-    bool accepts;            /* takes connections, or may still do so */
-    time_t since;
-    uint32_t workers;
-};
-
-struct master {
-    const char *config_path;
-    char self[4096];         /* the binary: a new one on disk is what the next loader runs */
-    struct held sockets, zones;
-    struct generation *newest;
-    struct generation *serving; /* NULL: none yet, or it died */
-    unsigned counter;
-    struct control control;
-    char pid_path[1024];
-    char secret[65];         /* 32 bytes as hexadecimal digits */
-    int ready_fd;
-    bool ending;
-    uint64_t restart_at_ms;  /* 0: not waiting to start a generation */
-    uint64_t restart_ms;
-    int status;
-};
 
 /* ---- generations ---- */
 
@@ -69,6 +39,8 @@ static void send_held(const struct master *m, const struct generation *g)
     for (uint32_t i = 0; i < m->zones.n; i++) {
         ipc_send(g->sock, IPC_ZONE, 0, m->zones.list[i].name, m->zones.list[i].fd);
     }
+    ipc_send(g->sock, IPC_LOBBY, 0, NULL, m->lobby[0]);
+    ipc_send(g->sock, IPC_LOBBY, 1, NULL, m->lobby[1]);
     ipc_send(g->sock, IPC_SECRET, 0, m->secret, -1);
     ipc_send(g->sock, IPC_SOCKETS_END, g->number, NULL, -1);
 }
@@ -162,7 +134,7 @@ static void become_serving(struct master *m, struct generation *g)
     g->since = time(NULL);
     m->restart_ms = 0;
     if (before) {
-        ipc_send(before->sock, IPC_DRAIN, 0, NULL, -1);
+        ipc_send(before->sock, IPC_DRAIN, 1, NULL, -1);
     }
     notify_state("READY=1\nSTATUS=Serving\n");
     tell_ready(m, 0);
@@ -332,6 +304,58 @@ static void reap(struct master *m)
     }
 }
 
+/* ---- another binary ---- */
+
+/* Can what is on disk go on from here? It is asked before it is too late. */
+static bool binary_can_go_on(const struct master *m)
+{
+    char answer[sizeof(MASTER_STATE)] = "";
+    int pipe_fds[2], status;
+
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
+        return false;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(pipe_fds[1], STDOUT_FILENO);
+        alarm(5);
+        execl(m->self, "weir", CHECK_ARGUMENT, (char *)NULL);
+        _exit(127);
+    }
+    close(pipe_fds[1]);
+    ssize_t n = pid > 0 ? read(pipe_fds[0], answer, sizeof(answer) - 1) : -1;
+    close(pipe_fds[0]);
+    return pid > 0 && waitpid(pid, &status, 0) == pid && n == (ssize_t)sizeof(answer) - 1 &&
+           strcmp(answer, MASTER_STATE) == 0;
+}
+
+/* Executes the binary on disk in this process's place; the new master starts a generation of its
+ * own. Comes back only when that was not possible. */
+static void upgrade(struct master *m)
+{
+    char fd[16];
+
+    if (m->newest && !m->newest->ready && !m->newest->refused) {
+        control_answer(&m->control, "error\na generation is being loaded: try again\n");
+        return;
+    }
+    if (!binary_can_go_on(m)) {
+        control_answer(&m->control, "error\n%s cannot take over from this version: restart weir "
+                       "instead\n", m->self);
+        return;
+    }
+    int state = master_save(m);
+    if (state < 0) {
+        control_answer(&m->control, "error\nthe state cannot be saved: %s\n", strerror(-state));
+        return;
+    }
+    snprintf(fd, sizeof(fd), "%d", state);
+    execl(m->self, "weir", MASTER_ARGUMENT, fd, (char *)NULL);
+    control_answer(&m->control, "error\n%s cannot be executed: %s\n", m->self, strerror(errno));
+    master_keep(m);
+    close(state);
+}
+
 /* ---- commands ---- */
 
 static void answer_status(struct master *m)
@@ -358,6 +382,8 @@ static void on_command(struct master *m, const char *command)
 {
     if (strcmp(command, "reload") == 0) {
         reload(m);
+    } else if (strcmp(command, "upgrade") == 0) {
+        upgrade(m);
     } else if (strcmp(command, "status") == 0) {
         answer_status(m);
     } else if (strcmp(command, "reopen") == 0) {
@@ -454,29 +480,52 @@ static void turn(struct master *m, int signals)
     }
 }
 
+static int run(struct master *m)
+{
+    int signals = take_signals();
+
+    clock_update();
+    reap(m); /* who ended while another binary was being executed */
+    if (!start_generation(m)) {
+        return 1;
+    }
+    while (!(m->ending && !m->newest)) {
+        turn(m, signals);
+    }
+    tell_ready(m, (char)m->status);
+    control_close(&m->control);
+    pidfile_remove(m->pid_path);
+    return m->status;
+}
+
 int master_main(const char *config_path, int ready_fd)
 {
     static struct master m;
-    ssize_t n;
 
     m = (struct master){.config_path = config_path, .ready_fd = ready_fd};
     make_secret(&m);
     control_init(&m.control);
-    n = readlink("/proc/self/exe", m.self, sizeof(m.self) - 1);
+    ssize_t n = readlink("/proc/self/exe", m.self, sizeof(m.self) - 1);
     if (n < 0) {
         log_error("/proc/self/exe: %s: weir needs /proc", strerror(errno));
         return 1;
     }
-    int signals = take_signals();
-    clock_update();
-    if (!start_generation(&m)) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, m.lobby) != 0) {
+        log_error("socketpair: %s", strerror(errno));
         return 1;
     }
-    while (!(m.ending && !m.newest)) {
-        turn(&m, signals);
+    return run(&m);
+}
+
+int master_go_on(int state)
+{
+    static struct master m;
+
+    m = (struct master){.ready_fd = -1};
+    control_init(&m.control);
+    if (!master_restore(&m, state)) {
+        log_error("the state of the master before cannot be read");
+        return 1;
     }
-    tell_ready(&m, (char)m.status);
-    control_close(&m.control);
-    pidfile_remove(m.pid_path);
-    return m.status;
+    return run(&m);
 }

@@ -8,4 +8,8 @@
  * exit status so far, once the first generation serves or was refused. Returns the exit status. */
 int master_main(const char *config_path, int ready_fd);
 
+/* The same, in the place of the master that saved its state in the file `state`: see
+ * master_state.h. */
+int master_go_on(int state);
+
 #endif

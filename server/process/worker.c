@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/running.h"
 #include "http/server.h"
 #include "module/watch.h"
 #include "net/loop.h"
@@ -20,6 +21,7 @@
 
 static struct config *current;
 static int loader_sock;
+static int lobby[2];
 
 /* Each connection may need one more descriptor for its backend. */
 static void raise_file_limit(int64_t connections)
@@ -77,7 +79,7 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
     }
     switch (message.type) {
     case IPC_DRAIN:
-        server_drain(finish);
+        server_drain(finish, message.index ? lobby[1] : -1);
         ipc_send(sock, IPC_DRAINING, 0, NULL, -1);
         break;
     case IPC_STOP:
@@ -125,7 +127,8 @@ static void start_modules(void)
     }
 }
 
-_Noreturn void worker_main(struct config *config, const int *fds, int sock)
+_Noreturn void worker_main(struct config *config, const struct listen_fd *fds, uint32_t n,
+                           const int lobby_ends[2], int sock)
 {
     struct privilege privilege;
     struct event event;
@@ -133,7 +136,10 @@ _Noreturn void worker_main(struct config *config, const int *fds, int sock)
 
     current = config;
     loader_sock = sock;
+    lobby[0] = lobby_ends[0];
+    lobby[1] = lobby_ends[1];
     reset_signals();
+    running_catch_faults();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     raise_file_limit(config->server.connections);
     if (!privilege_find(&config->server, &privilege, error, sizeof(error)) ||
@@ -148,7 +154,7 @@ _Noreturn void worker_main(struct config *config, const int *fds, int sock)
     start_modules();
     event_assign(&event, loop.base, sock, EV_READ | EV_PERSIST, on_message, NULL);
     event_add(&event, NULL);
-    if (server_start(config, fds) != 0 || ipc_send(sock, IPC_READY, 0, NULL, -1) != 0) {
+    if (server_start(config, fds, n, lobby[0]) != 0 || ipc_send(sock, IPC_READY, 0, NULL, -1) != 0) {
         _exit(1);
     }
     loop_run();

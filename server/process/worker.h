@@ -3,10 +3,12 @@
 #ifndef PROCESS_WORKER_H
 #define PROCESS_WORKER_H
 
-#include "config/config.h"
+#include "http/server.h"
 
-/* Runs in the child after fork, until told to end; never returns. fds[i] listens for
- * config->listeners[i]; `sock` leads to the loader. */
-_Noreturn void worker_main(struct config *config, const int *fds, int sock);
+/* Runs in the child after fork, until told to end; never returns. `fds` are what it accepts from;
+ * lobby[0] brings connections of draining workers, lobby[1] takes this one's; `sock` leads to the
+ * loader. */
+_Noreturn void worker_main(struct config *config, const struct listen_fd *fds, uint32_t n,
+                           const int lobby[2], int sock);
 
 #endif

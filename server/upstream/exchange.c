@@ -373,6 +373,13 @@ static void on_tunnel_end(struct tunnel *tunnel)
     client_tunnel_end(ex->req->client);
 }
 
+struct tunnel *exchange_tunnel(struct weir_req *req)
+{
+    struct exchange *ex = req ? req->exchange : NULL;
+
+    return ex && ex->tunnel.on_end ? &ex->tunnel : NULL;
+}
+
 static void start_tunnel(struct exchange *ex)
 {
     struct weir_req *req = ex->req;

@@ -5,6 +5,8 @@
 
 #include "upstream/group.h"
 
+struct tunnel;
+
 /* One try at one peer, kept for logs. */
 struct attempt {
     const struct attempt *before; /* the one before; NULL: this was the first */
@@ -15,5 +17,8 @@ struct attempt {
 
 /* Hands the request to conf->upstream. WEIR_HANDLED. `conf` lives as long as the request. */
 weir_rc exchange_start(struct weir_req *req, const weir_forward_conf *conf);
+
+/* The two connections that an upgraded HTTP/1 request became. NULL: it is none. */
+struct tunnel *exchange_tunnel(struct weir_req *req);
 
 #endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process/master_state.h - what the master knows, and how it survives the master's executing another
+ * binary in its place: descriptors stay open, the rest goes through a memory file as lines of text. */
+#ifndef PROCESS_MASTER_STATE_H
+#define PROCESS_MASTER_STATE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "process/control.h"
+#include "process/held.h"
+
+/* The hidden first arguments: weir MASTER_ARGUMENT FD goes on from a state; weir CHECK_ARGUMENT says
+ * which states this binary can go on from. */
+#define MASTER_ARGUMENT "--master"
+#define CHECK_ARGUMENT "--master-state"
+#define MASTER_STATE "weir-master-1"
+
+/* A loader and its workers. */
+struct generation {
+    struct generation *next; /* older */
+    unsigned number;
+    pid_t pid;
+    int sock;
+    bool ready, refused;
+    bool accepts;            /* takes connections, or may still do so */
+    time_t since;
+    uint32_t workers;
+};
+
+struct master {
+    const char *config_path;
+    char self[4096];         /* the binary: a new one on disk is what the next loader runs */
+    struct held sockets, zones;
+    int lobby[2];            /* what draining workers give: out of it, into it */
+    struct generation *newest;
+    struct generation *serving; /* NULL: none yet, or it died */
+    unsigned counter;
+    struct control control;
+    char pid_path[1024];
+    char secret[65];         /* 32 bytes as hexadecimal digits */
+    int ready_fd;
+    bool ending;
+    uint64_t restart_at_ms;  /* 0: not waiting to start a generation */
+    uint64_t restart_ms;
+    int status;
+};
+
+/* Makes the memory file, and leaves all that is in it open for the next image. Its descriptor, or a
+ * negative errno. */
+int master_save(const struct master *m);
+/* Undoes the latter, when there was no next image. */
+void master_keep(const struct master *m);
+/* False: it is not what this binary can read. Takes `fd`. */
+bool master_restore(struct master *m, int fd);
+
+#endif
