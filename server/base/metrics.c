@@ -11,12 +11,12 @@
 
 #define METRICS_LAYOUT 1
 #define METRICS_VERSION 1
-#define ENTRIES 8192              /* a power of 2 */
-#define FIRST_US_BITS 6           /* the first bucket ends at 64 us */
+#define ENTRIES 8192                              /* a power of 2 */
+#define FIRST_US_BITS 6                           /* the first bucket ends at 64 us */
 #define HISTOGRAM_CELLS (WEIR_METRIC_BUCKETS + 2) /* count, sum, buckets */
 
 struct metric_entry {
-    uint64_t hash;        /* 0: free */
+    uint64_t hash; /* 0: free */
     uint32_t cell, kind;
     char name[80], labels[200], doc[160];
 };
@@ -24,9 +24,9 @@ struct metric_entry {
 /* What all see: which metrics there are, then the slots' cells. */
 struct metrics {
     uint64_t key[2];
-    uint32_t entry_n;     /* defined so far, listed in `order` */
+    uint32_t entry_n; /* defined so far, listed in `order` */
     uint32_t cell_n;
-    uint32_t slot_n;      /* slots from this one on were never used */
+    uint32_t slot_n; /* slots from this one on were never used */
     uint16_t order[ENTRIES];
     struct metric_entry entries[ENTRIES];
     int64_t cells[METRIC_SLOTS][METRIC_CELLS];

@@ -109,7 +109,8 @@ void running_catch_faults(void)
     /* A stack that has overflowed cannot carry the handler. */
     stack_t stack = {.ss_size = FAULT_STACK};
 
-    stack.ss_sp = mmap(NULL, FAULT_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stack.ss_sp =
+        mmap(NULL, FAULT_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack.ss_sp == MAP_FAILED || sigaltstack(&stack, NULL) != 0) {
         return;
     }

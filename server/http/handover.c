@@ -17,18 +17,18 @@
 
 #define HANDOVER_MAGIC 0x77726831u /* another order of members, another magic */
 #define SWEEP_MS 50                /* how soon it is tried again */
-#define BATCH 32                   /* connections taken per turn */
+#define BATCH 4                    /* connections taken per turn, so that all workers get some */
 #define PENDING_MAX (64 * 1024)    /* bytes on their way to one side of a tunnel */
 
 enum kind { KIND_IDLE = 1, KIND_TUNNEL = 2 };
 
 struct head {
     uint32_t magic, kind;
-    uint64_t wait_ms;      /* IDLE: how much longer it may stay so; TUNNEL: how long it may */
-    uint32_t served;       /* requests so far */
-    uint32_t pending[2];   /* TUNNEL: bytes for each side, behind this head */
+    uint64_t wait_ms;    /* IDLE: how much longer it may stay so; TUNNEL: how long it may */
+    uint32_t served;     /* requests so far */
+    uint32_t pending[2]; /* TUNNEL: bytes for each side, behind this head */
     uint32_t addr_n;
-    struct sockaddr_storage addr;    /* of the client */
+    struct sockaddr_storage addr; /* of the client */
     char listener[ADDR_TEXT + 8];
 };
 
@@ -75,8 +75,8 @@ bool handover_client(struct client *client)
     const struct iovec none[2] = {{0}};
     uint64_t deadline_ms = client->conn.timer.deadline_ms;
 
-    if (!clients_moving || !client_is_plain(client) || !http1_is_idle(client) ||
-        client->in || client->conn.fd < 0) {
+    if (!clients_moving || !client_is_plain(client) || !http1_is_idle(client) || client->in ||
+        client->conn.fd < 0) {
         return false;
     }
     head.wait_ms = deadline_ms > clock_now.ms ? deadline_ms - clock_now.ms : 1;
@@ -107,8 +107,7 @@ static bool give_tunnel(struct tunnel *tunnel)
 {
     static char room[2][PENDING_MAX];
     const struct tunnel_side *sides = tunnel->sides;
-    struct head head = {
-        .magic = HANDOVER_MAGIC, .kind = KIND_TUNNEL, .wait_ms = tunnel->idle_ms};
+    struct head head = {.magic = HANDOVER_MAGIC, .kind = KIND_TUNNEL, .wait_ms = tunnel->idle_ms};
     struct iovec iov[2];
     int fds[2];
 

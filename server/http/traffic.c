@@ -68,9 +68,9 @@ static void define_hook(struct plan_hook *hook, enum phase phase, const char *si
                                 "Calls that failed."),
         .usec = metric_define("weir_module_microseconds_total", WEIR_METRIC_COUNTER, labels,
                               "Time in a module's hook, estimated from one call in 64."),
-        .suspended_ms = metric_define("weir_module_suspended_milliseconds_total",
-                                      WEIR_METRIC_COUNTER, labels,
-                                      "Time that requests waited for a module."),
+        .suspended_ms =
+            metric_define("weir_module_suspended_milliseconds_total", WEIR_METRIC_COUNTER, labels,
+                          "Time that requests waited for a module."),
     };
 }
 
@@ -107,8 +107,8 @@ static void define_host(void)
                               "Requests that ended.");
     failed = metric_define("weir_worker_failures_total", WEIR_METRIC_COUNTER, NULL,
                            "Responses with a status of 500 and up.");
-    connections = metric_define("weir_connections", WEIR_METRIC_GAUGE, NULL,
-                                "Connections of clients now.");
+    connections =
+        metric_define("weir_connections", WEIR_METRIC_GAUGE, NULL, "Connections of clients now.");
     accepted = metric_define("weir_connections_total", WEIR_METRIC_COUNTER, NULL,
                              "Connections that clients made.");
     live = metric_define("weir_requests", WEIR_METRIC_GAUGE, NULL, "Requests under way now.");

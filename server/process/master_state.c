@@ -72,8 +72,9 @@ int master_save(const struct master *m)
     if (!out) {
         return -errno;
     }
-    fprintf(out, "%s\nconfig %s\nself %s\npid %s\nsecret %s\ncounter %u\nlobby %d %d\n", MASTER_STATE,
-            m->config_path, m->self, m->pid_path, m->secret, m->counter, m->lobby[0], m->lobby[1]);
+    fprintf(out, "%s\nconfig %s\nself %s\npid %s\nsecret %s\ncounter %u\nlobby %d %d\n",
+            MASTER_STATE, m->config_path, m->self, m->pid_path, m->secret, m->counter, m->lobby[0],
+            m->lobby[1]);
     fprintf(out, "control %d %d %s\n", m->control.listen_fd, m->control.client_fd, m->control.path);
     write_held(out, "socket", &m->sockets);
     write_held(out, "zone", &m->zones);
