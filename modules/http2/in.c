@@ -72,7 +72,7 @@ static void take_response(struct h2 *h2, int32_t id, weir_stream *stream, bool e
     if (h2->head_is_too_large ||
         weir_stream_head_came(stream, status, fields, n, flags) != WEIR_OK) {
         reset(h2, id, NGHTTP2_INTERNAL_ERROR);
-    } else if (ended) {
+    } else if (ended && stream_of(h2, id) == stream) { /* it was not left meanwhile */
         end_body(h2, id, stream, false);
     }
 }
@@ -213,5 +213,5 @@ weir_rc http2_input(void *state, const char *p, size_t n)
     }
     return nghttp2_session_want_read(h2->session) || nghttp2_session_want_write(h2->session)
                ? WEIR_OK
-               : WEIR_ERROR;
+               : WEIR_DONE;
 }

@@ -77,7 +77,7 @@ static const weir_opt options[] = {
      .offset = offsetof(struct proxy_conf, tls),
      .sub = tls_options,
      .sub_n = WEIR_COUNT(tls_options),
-     .doc = "For https:// backends."},
+     .doc = "For https:// and h2s:// backends."},
 };
 
 /* ---- the target ---- */
@@ -220,8 +220,14 @@ static void check(weir_cfg *cfg, void *conf_)
     }
 }
 
+static bool begins_with(weir_str s, weir_str prefix)
+{
+    return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
+}
+
 static const void *tls_settings(weir_cfg *cfg, const struct proxy_conf *conf)
 {
+    bool is_h2 = begins_with(conf->to, WEIR_STR("h2s://"));
     const weir_tls_client client = {
         .size = sizeof(client),
         .verify = conf->tls.verify,
@@ -229,10 +235,10 @@ static const void *tls_settings(weir_cfg *cfg, const struct proxy_conf *conf)
         .name = conf->tls.name,
         .certificate = conf->tls.certificate,
         .key = conf->tls.key,
+        .protocols = is_h2 ? WEIR_STR("\x02h2") : WEIR_STR(""),
     };
-    bool is_https = conf->to.n > 8 && memcmp(conf->to.p, "https://", 8) == 0;
 
-    return is_https ? weir_cfg_tls_client(cfg, "to", &client) : NULL;
+    return is_h2 || begins_with(conf->to, WEIR_STR("https://")) ? weir_cfg_tls_client(cfg, "to", &client) : NULL;
 }
 
 static void commit(weir_cfg *cfg, void *conf_)

@@ -57,6 +57,7 @@ void codec_input(struct weir_conn *codec, struct buf *buf, uint32_t at)
     codec->in = NULL;
     codec_leave(outer);
     codec->has_failed = rc == WEIR_ERROR;
+    codec->is_over = codec->is_over || rc == WEIR_DONE;
 }
 
 ssize_t codec_read(struct weir_conn *codec)
@@ -65,16 +66,21 @@ ssize_t codec_read(struct weir_conn *codec)
     ssize_t n = conn_read(codec->conn, buf);
 
     if (n > 0) {
-        codec->moved_ms = clock_now.ms;
+        codec->moved_ms = codec->came_ms = clock_now.ms;
         codec_input(codec, buf, 0);
     }
     buf_release(buf);
     return n;
 }
 
-bool codec_is_full(const struct weir_conn *codec)
+static bool is_full(const struct weir_conn *codec)
 {
     return codec->out.bytes >= OUT_WINDOW;
+}
+
+bool codec_wants_input(const struct weir_conn *codec)
+{
+    return !is_full(codec) && !codec->has_failed && !codec->is_over;
 }
 
 static weir_rc produce(struct weir_conn *codec)
@@ -92,7 +98,7 @@ enum codec_sent codec_send(struct weir_conn *codec)
 {
     weir_rc rc = WEIR_OK;
 
-    if (!codec_is_full(codec) && !codec->is_over) {
+    if (!is_full(codec) && !codec->is_over) {
         rc = produce(codec);
     }
     if (!chain_is_empty(&codec->out)) {

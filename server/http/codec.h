@@ -21,6 +21,7 @@ struct weir_conn {
     bool is_over;           /* the codec has nothing more to say */
     bool has_failed;        /* the other side's bytes made no sense */
     uint64_t moved_ms;      /* when bytes last moved */
+    uint64_t came_ms;       /* when some last came */
 };
 
 enum codec_sent {
@@ -40,12 +41,12 @@ void codec_fini(struct weir_conn *codec);
 const struct module *codec_enter(const struct weir_conn *codec);
 void codec_leave(const struct module *outer);
 
-/* Reads once and gives that to the codec. Returns like conn_read(). Not while codec_is_full(). */
+/* Reads once and gives that to the codec. Returns like conn_read(). */
 ssize_t codec_read(struct weir_conn *codec);
 /* Gives it what is in `buf` from `at` on. */
 void codec_input(struct weir_conn *codec, struct buf *buf, uint32_t at);
-/* So many frames wait that no more should be asked for. */
-bool codec_is_full(const struct weir_conn *codec);
+/* Should more be read? Not while many frames wait for the socket, nor after the end. */
+bool codec_wants_input(const struct weir_conn *codec);
 /* Has frames made and writes them, once. */
 enum codec_sent codec_send(struct weir_conn *codec);
 /* Nothing more will come out of it: the connection can end. */

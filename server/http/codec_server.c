@@ -215,7 +215,7 @@ static void want_body(struct weir_req *req)
     req->wants_body = true;
     req->moved_ms = clock_now.ms;
     acknowledge(req);
-    if (!chain_is_empty(&req->body_in)) {
+    if (!chain_is_empty(&req->body_in) || req->body_in_done) {
         deliver(req);
     }
 }
@@ -500,8 +500,12 @@ static void stream_gone(struct weir_stream *stream, uint32_t why)
 {
     struct weir_req *req = req_of(stream);
     struct codec_server *server = server_of(req);
+    uint64_t kept = req->body_in_total - req->body_acked;
 
     (void)why;
+    if (kept) {
+        codec_consumed(&server->codec, stream, kept); /* the connection's window goes on */
+    }
     if (!req->finished && !req->reason) {
         req->reason = WEIR_REASON_CLIENT_GONE;
     }
@@ -601,7 +605,7 @@ void codec_server_process(struct client *client)
     struct codec_server *server = client->codec;
     struct weir_conn *codec = &server->codec;
 
-    while (client->conn.can_read && !codec->has_failed && !codec_is_full(codec)) {
+    while (client->conn.can_read && codec_wants_input(codec)) {
         ssize_t n = codec_read(codec);
 
         if (n == 0) {

@@ -739,6 +739,8 @@ void request_end(struct weir_req *req)
     }
     if (req->source && req->source->cancel) {
         req->source->cancel(req);
+    } else if (req->exchange) {
+        exchange_end(req); /* it failed: a reply of weir's took its place */
     }
     chain_clear(&req->body_in);
     chain_clear(&req->body);

@@ -48,6 +48,8 @@ static void drop_connection(struct exchange *ex)
         upconn_close(ex->up);
         ex->up = NULL;
     }
+    mux_leave(&ex->at, WEIR_STREAM_CANCELLED);
+    timer_stop(&ex->stream_timer);
     drop_input(ex);
 }
 
@@ -268,13 +270,25 @@ static void reset_attempt(struct exchange *ex)
     ex->head_done = false;
 }
 
-/* Without the port. */
-static weir_str host_name(weir_str host)
+weir_str exchange_peer_name(const struct exchange *ex)
 {
-    weir_str name = host;
+    weir_str host = ex->conf->upstream->host, name = host;
     uint16_t port;
 
     return http1_split_authority(host, &name, &port) ? name : host;
+}
+
+/* Otherwise the attempt has failed. */
+static bool has_address(struct exchange *ex, struct weir_peer *peer)
+{
+    if (peer->addr_n > 0) {
+        return true;
+    }
+    peer_resolve_later(peer);
+    exchange_failed(ex, WEIR_REASON_DNS_ERROR,
+                    "its name does not resolve: check the name and /etc/resolv.conf; weir asks "
+                    "again every two seconds");
+    return false;
 }
 
 static bool get_connection(struct exchange *ex, struct weir_peer *peer)
@@ -284,14 +298,10 @@ static bool get_connection(struct exchange *ex, struct weir_peer *peer)
     if (ex->up) {
         return true;
     }
-    if (peer->addr_n == 0) {
-        peer_resolve_later(peer);
-        exchange_failed(ex, WEIR_REASON_DNS_ERROR,
-                        "its name does not resolve: check the name and /etc/resolv.conf; weir "
-                        "asks again every two seconds");
+    if (!has_address(ex, peer)) {
         return false;
     }
-    ex->up = upconn_connect(peer, ex->conf->tls, host_name(ex->conf->upstream->host));
+    ex->up = upconn_connect(peer, ex->conf->tls, exchange_peer_name(ex));
     if (!ex->up) {
         weir_str why = arena_printf(&ex->req->arena, "connect: %s%s", strerror(errno),
                                     errno == ENOENT   ? ": is the backend running?"
@@ -317,6 +327,21 @@ static void begin_attempt(struct exchange *ex, struct weir_peer *peer)
     reset_attempt(ex);
 }
 
+/* What was sent of the body is sent again. */
+static void rewind_body(struct exchange *ex)
+{
+    if (!chain_is_empty(&ex->replay)) {
+        struct weir_chain again = ex->replay;
+
+        ex->replay = (struct weir_chain){0};
+        ex->body_sent = false;
+        chain_move(&again, &ex->req->body_in, ex->req->body_in.bytes);
+        ex->req->body_in = again; /* the body begins anew */
+    } else if (ex->req->head.framing != FRAMING_NONE) {
+        ex->body_sent = false;
+    }
+}
+
 static void try_next(struct exchange *ex)
 {
     struct weir_peer *peer = group_pick(ex->group, ex->req, ex->tried);
@@ -329,6 +354,13 @@ static void try_next(struct exchange *ex)
         return;
     }
     begin_attempt(ex, peer);
+    if (ex->conf->upstream->codec) {
+        rewind_body(ex);
+        if (has_address(ex, peer)) {
+            exchange_stream_start(ex, peer);
+        }
+        return;
+    }
     if (!get_connection(ex, peer)) {
         return;
     }
@@ -338,16 +370,7 @@ static void try_next(struct exchange *ex)
     conn->timer.fn = on_up_timer;
     timer_stop(&conn->timer);
     chain_add_buf(&ex->to_send, ex->head_out, ex->head_out->data, ex->head_out->used);
-    if (!chain_is_empty(&ex->replay)) {
-        struct weir_chain again = ex->replay;
-
-        ex->replay = (struct weir_chain){0};
-        ex->body_sent = false;
-        chain_move(&again, &ex->req->body_in, ex->req->body_in.bytes);
-        ex->req->body_in = again; /* the body begins anew */
-    } else if (ex->req->head.framing != FRAMING_NONE) {
-        ex->body_sent = false;
-    }
+    rewind_body(ex);
     if (send_request(ex) && ex->up) {
         arm_timer(ex);
     }
@@ -355,7 +378,7 @@ static void try_next(struct exchange *ex)
 
 /* ---- events ---- */
 
-static bool sink_is_full(const struct exchange *ex)
+bool exchange_sink_is_full(const struct exchange *ex)
 {
     const weir_forward_conf *conf = ex->conf;
     uint64_t limit = SINK_WINDOW;
@@ -414,7 +437,7 @@ static void pump(struct exchange *ex)
     for (;;) {
         bool can_go_on;
 
-        if (ex->up && ex->up->conn.can_read && !(ex->head_done && sink_is_full(ex))) {
+        if (ex->up && ex->up->conn.can_read && !(ex->head_done && exchange_sink_is_full(ex))) {
             exchange_read(ex);
         }
         if (req->upgraded && !ex->is_tunnel && ex->up) {
@@ -426,7 +449,7 @@ static void pump(struct exchange *ex)
         if (has_news && (!client_is_stalled(req) || req->aborted) && !client_flush(req)) {
             return;
         }
-        if (!can_go_on || !ex->up || (ex->head_done && sink_is_full(ex))) {
+        if (!can_go_on || !ex->up || (ex->head_done && exchange_sink_is_full(ex))) {
             break;
         }
     }
@@ -480,7 +503,7 @@ static void on_deadline(struct timer *timer)
     struct exchange *ex = container_of(timer, struct exchange, deadline);
     struct weir_req *req = ex->req;
 
-    if (ex->up) {
+    if (exchange_is_open(ex)) {
         exchange_failed(ex, WEIR_REASON_HTTP_RESPONSE_TIMEOUT, "the request's deadline passed");
         client_flush(req);
     }
@@ -494,12 +517,19 @@ static void source_resume(struct weir_req *req)
 
     if (ex->up) {
         pump(ex);
+    } else if (ex->at.lane) {
+        exchange_stream_resume(ex);
     }
 }
 
 static void begin(struct exchange *ex)
 {
-    exchange_build_head(ex);
+    ex->has_begun = true;
+    if (ex->conf->upstream->codec) {
+        exchange_stream_init(ex);
+    } else {
+        exchange_build_head(ex);
+    }
     try_next(ex);
 }
 
@@ -528,13 +558,15 @@ static void source_request_body(struct weir_req *req)
 {
     struct exchange *ex = req->exchange;
 
-    if (!ex->head_out) {
+    if (!ex->has_begun) {
         if (collect_body(ex)) {
             begin(ex);
         }
         return;
     }
-    if (ex->up && send_request(ex) && ex->up) {
+    if (ex->at.lane) {
+        exchange_stream_send(ex);
+    } else if (ex->up && send_request(ex) && ex->up) {
         arm_timer(ex);
     }
 }
@@ -550,7 +582,7 @@ static void release_pipe(struct exchange *ex)
     ex->pipe = NULL;
 }
 
-static void source_cancel(struct weir_req *req)
+void exchange_end(struct weir_req *req)
 {
     struct exchange *ex = req->exchange;
 
@@ -571,6 +603,7 @@ static void source_cancel(struct weir_req *req)
     chain_clear(&req->body_in);
     spill_fini(&ex->spill);
     timer_fini(&ex->deadline);
+    timer_fini(&ex->stream_timer);
     ex->group->live--;
     ex->group->retrying -= ex->is_retry;
 }
@@ -578,7 +611,7 @@ static void source_cancel(struct weir_req *req)
 static const struct source_ops exchange_source = {
     .resume = source_resume,
     .request_body = source_request_body,
-    .cancel = source_cancel,
+    .cancel = exchange_end,
 };
 
 weir_rc exchange_start(struct weir_req *req, const weir_forward_conf *conf)

@@ -17,6 +17,8 @@ struct attempt {
 
 /* Hands the request to conf->upstream. WEIR_HANDLED. `conf` lives as long as the request. */
 weir_rc exchange_start(struct weir_req *req, const weir_forward_conf *conf);
+/* The request ends: lets go of everything. */
+void exchange_end(struct weir_req *req);
 
 /* The two connections that an upgraded HTTP/1 request became. NULL: it is none. */
 struct tunnel *exchange_tunnel(struct weir_req *req);

@@ -57,7 +57,7 @@ static bool is_named_by_connection(const struct weir_req *req, const weir_field 
     return false;
 }
 
-static bool passes_on(const struct exchange *ex, const weir_field *field)
+bool exchange_passes_on(const struct exchange *ex, const weir_field *field)
 {
     const struct weir_req *req = ex->req;
 
@@ -72,7 +72,7 @@ static bool passes_on(const struct exchange *ex, const weir_field *field)
            !(req->head.connection_names_fields && is_named_by_connection(req, field));
 }
 
-static weir_str host_to_send(const struct exchange *ex)
+weir_str exchange_host(const struct exchange *ex)
 {
     const struct weir_req *req = ex->req;
     const weir_field *host = fields_get(&req->fields[WEIR_REQUEST], WEIR_F_HOST);
@@ -86,28 +86,32 @@ static weir_str host_to_send(const struct exchange *ex)
     return req->authority.n ? req->authority : ex->conf->upstream->host;
 }
 
-static char *put_framing(char *at, struct exchange *ex)
+bool exchange_length(struct exchange *ex, weir_str *text)
 {
     const struct weir_req *req = ex->req;
     bool whole = ex->conf->request_buffering && req->body_in_done;
 
-    ex->chunked_out = false;
-    if (req->head.framing == FRAMING_NONE) {
-        return at;
+    if (req->head.framing == FRAMING_NONE || (req->head.framing == FRAMING_CHUNKED && !whole)) {
+        return false;
     }
-    if (req->head.framing == FRAMING_CHUNKED && !whole) {
+    *text = arena_printf(&ex->req->arena, "%llu",
+                         (unsigned long long)(whole ? req->body_in_total : req->head.content_length));
+    return true;
+}
+
+static char *put_framing(char *at, struct exchange *ex)
+{
+    weir_str length;
+
+    ex->chunked_out = false;
+    if (exchange_length(ex, &length)) {
+        return put_field(at, STR("Content-Length"), length);
+    }
+    if (ex->req->head.framing == FRAMING_CHUNKED) {
         ex->chunked_out = true;
         return put_field(at, STR("Transfer-Encoding"), STR("chunked"));
     }
-    uint64_t length = whole ? req->body_in_total : req->head.content_length;
-    char digits[20];
-    size_t n = 0;
-
-    do {
-        digits[sizeof(digits) - ++n] = (char)('0' + length % 10);
-        length /= 10;
-    } while (length);
-    return put_field(at, STR("Content-Length"), (weir_str){digits + sizeof(digits) - n, n});
+    return at;
 }
 
 static bool wants_upgrade(const struct exchange *ex)
@@ -120,7 +124,7 @@ static size_t head_bytes(const struct exchange *ex)
     const struct weir_req *req = ex->req;
     const struct fields *fields = &req->fields[WEIR_REQUEST];
     size_t n = 256 + req->head.method_name.n + req->target.n + ex->conf->target.n +
-               host_to_send(ex).n;
+               exchange_host(ex).n;
 
     for (uint32_t i = 0; i < fields->n; i++) {
         n += fields->list[i].name.n + fields->list[i].value.n + 4;
@@ -143,11 +147,11 @@ void exchange_build_head(struct exchange *ex)
     *at++ = ' ';
     at = put(at, ex->conf->target.n ? ex->conf->target : req->target);
     at = put(at, STR(" HTTP/1.1\r\n"));
-    at = put_field(at, STR("Host"), host_to_send(ex));
+    at = put_field(at, STR("Host"), exchange_host(ex));
     for (uint32_t i = 0; i < fields->n; i++) {
         const weir_field *field = &fields->list[i];
 
-        if (passes_on(ex, field)) {
+        if (exchange_passes_on(ex, field)) {
             at = put_field(at, field->name, field->value);
         }
     }
@@ -201,8 +205,13 @@ static void add_framed(struct exchange *ex, struct weir_chain *data)
     }
 }
 
-/* With the trailers, but for names that steer a request: some servers merge trailers into the
- * head, and what routing, framing or X-Forwarded-For are was settled there (RFC 9110, 6.5.1). */
+/* Trailers pass, but for names that steer a request: some servers merge trailers into the head, and
+ * what routing, framing or X-Forwarded-For are was settled there (RFC 9110, 6.5.1). */
+bool exchange_passes_trailer(const weir_field *field)
+{
+    return field->id == WEIR_FIELD_OTHER || field->id == WEIR_F_ETAG;
+}
+
 static void add_last_chunk(struct exchange *ex)
 {
     const struct fields *trailers = &ex->req->request_trailers;
@@ -211,7 +220,7 @@ static void add_last_chunk(struct exchange *ex)
     for (uint32_t i = 0; i < trailers->n; i++) {
         const weir_field *field = &trailers->list[i];
 
-        if (field->id != WEIR_FIELD_OTHER && field->id != WEIR_F_ETAG) {
+        if (!exchange_passes_trailer(field)) {
             continue;
         }
         chain_add_copy(&ex->to_send, field->name.p, field->name.n);

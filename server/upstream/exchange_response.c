@@ -82,7 +82,8 @@ static void choose_buffering(struct exchange *ex)
     const weir_field *type = fields_get(&ex->fields, WEIR_F_CONTENT_TYPE);
 
     if ((field && str_ieq(field->value, STR("no"))) ||
-        (type && str_starts_with(type->value, STR("text/event-stream")))) {
+        (type && (str_starts_with(type->value, STR("text/event-stream")) ||
+                  str_starts_with(type->value, STR("application/grpc"))))) {
         ex->buffering = false;
     }
 }
@@ -100,22 +101,27 @@ static void merge_fields(struct exchange *ex)
     *mine = ex->fields;
 }
 
-static void on_final_head(struct exchange *ex)
+void exchange_final_head(struct exchange *ex)
 {
     struct weir_req *req = ex->req;
 
     ex->head_done = true;
     ex->attempt->status = ex->head.status;
-    peer_answered(ex->up->peer);
-    learn_idle_limit(ex);
+    peer_answered((struct weir_peer *)(uintptr_t)ex->attempt->peer);
     choose_buffering(ex);
-    start_body(ex);
     int64_t length = length_for_client(ex);
     if (ex->head.connection_names_fields) {
         drop_connection_named(&ex->fields);
     }
     merge_fields(ex);
     response_start(req, ex->head.status, length);
+}
+
+static void on_final_head(struct exchange *ex)
+{
+    learn_idle_limit(ex);
+    start_body(ex);
+    exchange_final_head(ex);
 }
 
 /* The client's side of the tunnel is a stream (RFC 8441): the bodies of request and response carry
@@ -235,7 +241,7 @@ static void finish(struct exchange *ex)
 }
 
 /* Passes body bytes on; past buffer_body they wait in a file. */
-static void pass_on(struct exchange *ex, struct weir_chain *data)
+void exchange_pass_on(struct exchange *ex, struct weir_chain *data)
 {
     struct weir_req *req = ex->req;
 
@@ -259,7 +265,7 @@ static void consume_plain(struct exchange *ex)
     if (ex->head.framing == FRAMING_LENGTH) {
         ex->body_left -= n;
     }
-    pass_on(ex, &data);
+    exchange_pass_on(ex, &data);
 }
 
 /* False: the attempt failed, or the body is complete. */
@@ -277,7 +283,7 @@ static bool consume_chunks(struct exchange *ex)
         chain_add_buf(&data, ex->in, piece.p, piece.n);
     }
     ex->in_at = ex->in->used - (uint32_t)n;
-    pass_on(ex, &data);
+    exchange_pass_on(ex, &data);
     if (result == CHUNKED_ERROR) {
         exchange_failed(ex, WEIR_REASON_HTTP_PROTOCOL_ERROR, what);
         return false;

@@ -7,6 +7,7 @@
 #include "http/client.h"
 #include "net/pipe.h"
 #include "upstream/exchange.h"
+#include "upstream/mux.h"
 #include "upstream/spill.h"
 #include "upstream/tunnel.h"
 
@@ -45,22 +46,61 @@ struct exchange {
     struct pipe *pipe;           /* NULL: nothing is spliced */
     struct spill spill;
     struct tunnel tunnel;
+    bool has_begun;              /* a first attempt was made */
+
+    /* an attempt that is a stream on a shared connection: exchange_stream.c */
+    struct mux_stream at;
+    struct timer stream_timer;
+    uint64_t unacked;            /* bytes that came and made no room for others yet */
+    weir_field *trailers;        /* of the request, for the peer */
+    size_t trailer_n;
+    uint32_t gone_code;          /* why the stream was closed */
+    bool is_gone;                /* it was */
+    bool has_ended;              /* the response is whole */
+    weir_reason refusal;         /* what is wrong with the response */
+    const char *refusal_detail;
     struct timer deadline;
 };
 
+/* Is an attempt under way? */
+static inline bool exchange_is_open(const struct exchange *ex)
+{
+    return ex->up || ex->at.lane;
+}
+
 /* exchange_request.c: makes ex->head_out. */
 void exchange_build_head(struct exchange *ex);
+/* The Host to send; which of the request's fields and trailers pass; the length of the body as
+ * text, false: none is to be said. */
+weir_str exchange_host(const struct exchange *ex);
+bool exchange_passes_on(const struct exchange *ex, const weir_field *field);
+bool exchange_passes_trailer(const weir_field *field);
+bool exchange_length(struct exchange *ex, weir_str *text);
 /* Moves what there is of the request body into ex->to_send, framed. */
 void exchange_take_body(struct exchange *ex);
 
 /* exchange_response.c: reads and passes on what has come. Ends in exchange_failed() or leaves the
  * response finished; the caller flushes. */
 void exchange_read(struct exchange *ex);
+/* ex->head and ex->fields are those of the final response: begins it. */
+void exchange_final_head(struct exchange *ex);
+/* Body bytes for the client. */
+void exchange_pass_on(struct exchange *ex, struct weir_chain *data);
+
+/* exchange_stream.c: an attempt at a peer that speaks by a codec. */
+void exchange_stream_init(struct exchange *ex);
+void exchange_stream_start(struct exchange *ex, struct weir_peer *peer);
+void exchange_stream_send(struct exchange *ex);   /* the request's body has more */
+void exchange_stream_resume(struct exchange *ex); /* the client has room */
 
 /* exchange.c: this attempt is over without a usable answer: the next one, or an error response. */
 void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail);
 /* The response is complete: the connection goes back or is closed. */
 void exchange_release(struct exchange *ex, bool reusable);
 void exchange_attempt_done(struct exchange *ex, weir_outcome outcome);
+/* So many bytes wait for the client that the peer has to. */
+bool exchange_sink_is_full(const struct exchange *ex);
+/* What the peer calls itself: the URL's host, without port. */
+weir_str exchange_peer_name(const struct exchange *ex);
 
 #endif

@@ -385,7 +385,8 @@ void pool_put(struct upconn *up)
     group->idle_n++;
 }
 
-struct upconn *upconn_connect(struct weir_peer *peer, const struct tls_client *tls, weir_str name)
+bool peer_connect(struct weir_peer *peer, struct conn *conn, const struct tls_client *tls,
+                  weir_str name, void (*on_ready)(struct conn *), void (*on_timer)(struct timer *))
 {
     const struct addr *addr = &peer->addrs[peer->addr_at % peer->addr_n];
     int family = addr->sa.sa_family;
@@ -393,7 +394,7 @@ struct upconn *upconn_connect(struct weir_peer *peer, const struct tls_client *t
     int on = 1;
 
     if (fd < 0) {
-        return NULL;
+        return false;
     }
     if (family != AF_UNIX) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -404,15 +405,25 @@ struct upconn *upconn_connect(struct weir_peer *peer, const struct tls_client *t
         close(fd);
         peer->addr_at++;
         errno = error;
-        return NULL;
+        return false;
     }
-    struct upconn *up = mem_zalloc(sizeof(*up));
-    up->peer = peer;
-    conn_open(&up->conn, fd, true, on_idle_ready, on_idle_timer);
-    up->tls = tls;
-    if (tls && !io_start(&up->conn, &tls->transport, NULL, tls->settings, name)) {
-        upconn_close(up);
+    conn_open(conn, fd, true, on_ready, on_timer);
+    if (tls && !io_start(conn, &tls->transport, NULL, tls->settings, name)) {
+        conn_close(conn);
         errno = ENOMEM;
+        return false;
+    }
+    return true;
+}
+
+struct upconn *upconn_connect(struct weir_peer *peer, const struct tls_client *tls, weir_str name)
+{
+    struct upconn *up = mem_zalloc(sizeof(*up));
+
+    up->peer = peer;
+    up->tls = tls;
+    if (!peer_connect(peer, &up->conn, tls, name, on_idle_ready, on_idle_timer)) {
+        free(up);
         return NULL;
     }
     return up;

@@ -11,6 +11,8 @@
 #include "net/resolver.h"
 
 struct exchange;
+struct lane;
+struct module;
 
 /* A connection to a peer: in the pool, or in an exchange, never both. */
 struct upconn {
@@ -47,6 +49,7 @@ struct weir_peer {
     uint32_t outcome_metrics[3]; /* by weir_outcome */
     uint32_t duration_metric;
     uint64_t idle_limit_ms;      /* it closes idle connections after about this; 0: not known */
+    struct lane *lanes;          /* connections that requests share: mux.h */
 };
 
 struct upstream_group {
@@ -62,7 +65,8 @@ struct upstream_group {
 struct weir_upstream {
     struct upstream_group *group;
     weir_str host;               /* host[:port] of the URL, sent when a request has no Host */
-    bool tls;                    /* the URL is https:// */
+    bool tls;                    /* the URL is https:// or h2s:// */
+    const struct module *codec;  /* it is h2:// or h2s://; NULL: HTTP/1 */
 };
 
 /* Makes the run-time form of a configured group; names are looked up here. A name that does not
@@ -89,5 +93,8 @@ void peer_resolve_later(struct weir_peer *peer);
  * errno. */
 struct upconn *upconn_connect(struct weir_peer *peer, const struct tls_client *tls, weir_str name);
 void upconn_close(struct upconn *up);
+/* The same for a connection that is no upconn. False with errno. */
+bool peer_connect(struct weir_peer *peer, struct conn *conn, const struct tls_client *tls,
+                  weir_str name, void (*on_ready)(struct conn *), void (*on_timer)(struct timer *));
 
 #endif

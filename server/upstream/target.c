@@ -2,8 +2,10 @@
 #include "upstream/target.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/str.h"
+#include "config/scope.h"
 
 static struct upstream_conf *find_conf(const struct config *config, weir_str name)
 {
@@ -68,16 +70,53 @@ static weir_str with_port(struct config *config, weir_str address, bool tls)
                : address;
 }
 
+/* The length of "https://" and its like; 0: none. */
+static size_t scheme_of(weir_str url, bool *tls)
+{
+    static const struct {
+        const char *text;
+        bool tls;
+    } schemes[] = {{"http://", false}, {"https://", true}, {"h2://", false}, {"h2s://", true}};
+
+    for (size_t i = 0; i < WEIR_COUNT(schemes); i++) {
+        if (str_starts_with(url, str_from(schemes[i].text))) {
+            *tls = schemes[i].tls;
+            return strlen(schemes[i].text);
+        }
+    }
+    *tls = false;
+    return 0;
+}
+
+/* The module for h2:// and h2s://. NULL: `error` is set. */
+static const struct module *find_codec(struct config *config, char *error, size_t error_size)
+{
+    struct module_info *info = registry_find_provider(&config->registry, STR("codec:h2"));
+    const struct module *module = NULL;
+
+    if (!info) {
+        snprintf(error, error_size, "h2:// and h2s:// need the module http2, which is not installed "
+                 "(searched in %s)", config->tree->searched.p);
+        return NULL;
+    }
+    module = registry_load(&config->registry, info, error, error_size);
+    if (module && !(module->desc->codec && module->desc->codec->connect)) {
+        snprintf(error, error_size, "the module \"%s\" does not provide the codec that it promises",
+                 module->desc->name);
+        return NULL;
+    }
+    return module;
+}
+
 const weir_upstream *upstream_resolve(struct config *config, weir_str url, weir_str *prefix,
                                       char *error, size_t error_size)
 {
     weir_str rest = url, path = {0};
-    bool tls = str_starts_with(url, STR("https://"));
-    size_t skip = tls ? 8 : str_starts_with(url, STR("http://")) ? 7 : 0;
+    const struct module *codec = NULL;
+    bool tls;
+    size_t skip = scheme_of(url, &tls);
 
-    if (str_starts_with(url, STR("h2://")) || str_starts_with(url, STR("h2s://"))) {
-        snprintf(error, error_size, "this version of weir speaks http:// and https:// to backends, "
-                 "not \"%.*s\"", (int)url.n, url.p);
+    if (skip && url.p[1] == '2' && !(codec = find_codec(config, error, error_size))) {
         return NULL;
     }
     rest = (weir_str){url.p + skip, url.n - skip};
@@ -90,7 +129,8 @@ const weir_upstream *upstream_resolve(struct config *config, weir_str url, weir_
         }
         if (skip == 0 || rest.n == 0) {
             snprintf(error, error_size, "\"%.*s\": expected \"http://HOST:PORT\", "
-                     "\"https://HOST\", \"http://UPSTREAM\" or \"unix:/PATH\"", (int)url.n, url.p);
+                     "\"https://HOST\", \"h2://HOST:PORT\", \"h2s://HOST\", "
+                     "\"http://UPSTREAM\" or \"unix:/PATH\"", (int)url.n, url.p);
             return NULL;
         }
     }
@@ -117,6 +157,7 @@ const weir_upstream *upstream_resolve(struct config *config, weir_str url, weir_
         conf->group = group_create(&config->arena, conf);
     }
     weir_upstream *upstream = arena_zalloc(&config->arena, sizeof(*upstream));
-    *upstream = (weir_upstream){.group = conf->group, .host = rest, .tls = tls};
+    *upstream = (weir_upstream){.group = conf->group, .host = rest, .tls = tls,
+                                .codec = codec};
     return upstream;
 }

@@ -102,7 +102,8 @@ typedef struct {
     void *(*open)(weir_conn *conn, const void *conf);
     /* May clients speak it on a plain port of that site? */
     bool (*is_cleartext)(const void *conf);
-    /* Bytes have come; all are taken. ERROR: end the connection once output() has nothing left. */
+    /* Bytes have come; all are taken. ERROR: they make no sense, DONE: none are wanted any more: end
+     * the connection once output() has nothing left. */
     weir_rc (*input)(void *codec, const char *p, size_t n);
     /* Appends frames to `out` until it holds about `room` bytes. OK: no more for now; MORE: call
      * me again when there is room; DONE: no more ever, the connection can end. */
