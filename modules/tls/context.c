@@ -13,6 +13,7 @@
 #include "hello.h"
 #include "report.h"
 #include "session.h"
+#include "staple.h"
 
 /* What Mozilla's server side TLS guide calls intermediate, in order of preference. */
 #define CIPHERS_1_2                                                                                \
@@ -151,18 +152,6 @@ static void set_certificates(weir_cfg *cfg, const struct tls_conf *conf, SSL_CTX
     }
 }
 
-static int on_staple(SSL *ssl, void *arg)
-{
-    const struct tls_conf *conf = arg;
-    unsigned char *copy = OPENSSL_memdup(conf->ocsp, (size_t)conf->ocsp_n);
-
-    if (!copy) {
-        return SSL_TLSEXT_ERR_NOACK;
-    }
-    SSL_set_tlsext_status_ocsp_resp(ssl, copy, conf->ocsp_n); /* takes the copy */
-    return SSL_TLSEXT_ERR_OK;
-}
-
 SSL_CTX *context_create(weir_cfg *cfg, struct tls_conf *conf)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
@@ -188,10 +177,10 @@ SSL_CTX *context_create(weir_cfg *cfg, struct tls_conf *conf)
     hello_use(ctx);
     connection_use(ctx);
     early_use(ctx, conf->early_data);
-    if (conf->ocsp_file.n && certificate_read_ocsp(cfg, conf->ocsp_file, &ocsp, &ocsp_n)) {
-        SSL_CTX_set_tlsext_status_cb(ctx, on_staple);
-        SSL_CTX_set_tlsext_status_arg(ctx, conf);
+    if (conf->ocsp_file.n) {
+        certificate_read_ocsp(cfg, conf->ocsp_file, &ocsp, &ocsp_n);
     }
+    staple_use(cfg, conf, ctx);
     if (complaints() != before) {
         OPENSSL_free(ocsp);
         SSL_CTX_free(ctx);

@@ -5,6 +5,11 @@
 #include "files.h"
 #include "report.h"
 
+#include <limits.h>
+#include <stdio.h>
+
+#define LABEL_MAX 200
+
 /* One site's files. The list is made before workers are forked, so a number means the same in all
  * processes. */
 struct watched {
@@ -15,15 +20,33 @@ struct watched {
     size_t path_n;
     uint64_t state; /* of the files in use, or of those that were refused last */
     uint64_t seen;  /* a second ago */
+    uint32_t days_left; /* metric */
 };
 
 static struct watched *first;
 static uint32_t count;
 
+/* The loader alone tells: workers would add up. */
+static void tell_days(const struct watched *watched)
+{
+    SSL_CTX *ctx = watched->conf->ctx;
+    int least = INT_MAX;
+
+    for (long rc = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST); rc == 1;
+         rc = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT)) {
+        int days = 0, seconds = 0;
+
+        ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(SSL_CTX_get0_certificate(ctx)));
+        least = days < least ? days : least;
+    }
+    weir_metric_set(watched->days_left, least);
+}
+
 void renewal_add(weir_cfg *cfg, struct tls_conf *conf)
 {
     struct watched *watched = weir_cfg_alloc(cfg, sizeof(*watched));
     const struct tls_pair *pairs = conf->certificates.items;
+    char label[LABEL_MAX + 16];
     size_t n = 0;
 
     *watched = (struct watched){.next = first, .id = count++, .conf = conf};
@@ -41,6 +64,10 @@ void renewal_add(weir_cfg *cfg, struct tls_conf *conf)
     watched->paths = paths;
     watched->path_n = n;
     watched->state = watched->seen = files_state(paths, n);
+    snprintf(label, sizeof(label), "site=\"%.*s\"", LABEL_MAX, conf->label ? conf->label : "");
+    watched->days_left = weir_cfg_metric(cfg, "certificate_days_left", WEIR_METRIC_GAUGE, label,
+                                         "Days until the site's first certificate expires.");
+    tell_days(watched);
 }
 
 /* Handshakes under way keep the context they began with. */
@@ -64,6 +91,7 @@ void renewal_watch(void)
     for (struct watched *watched = first; watched; watched = watched->next) {
         uint64_t state = files_state(watched->paths, watched->path_n);
 
+        tell_days(watched);
         if (state == watched->state) {
             continue;
         }

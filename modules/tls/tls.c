@@ -9,11 +9,13 @@
 #include "records.h"
 #include "renewal.h"
 #include "session.h"
+#include "staple.h"
 #include "variables.h"
 
 /* ---- settings ---- */
 
 static const char *const profiles[] = {"intermediate", "modern", NULL};
+static const char *const ocsp_modes[] = {"off", "auto", NULL};
 static const char *const verify_names[] = {"off", "optional", "required", NULL};
 
 static const weir_opt pair_options[] = {
@@ -81,6 +83,12 @@ static const weir_opt options[] = {
         "Resumption by tickets; their keys change by themselves and are the same in all workers."),
     OPT(early_data, WEIR_T_BOOL, "false",
         "Takes requests with the first flight (0-RTT); only safe methods pass."),
+    {.name = "ocsp",
+     .type = WEIR_T_ENUM,
+     .names = ocsp_modes,
+     .offset = offsetof(struct tls_conf, ocsp_mode),
+     .dflt = "off",
+     .doc = "auto: what the issuer's OCSP responder says is stapled."},
     OPT(ocsp_file, WEIR_T_PATH, NULL, "A stapled OCSP response, in DER form."),
     {.name = "client",
      .type = WEIR_T_GROUP,
@@ -108,10 +116,17 @@ static void commit(weir_cfg *cfg, void *conf)
     const struct tls_conf *tls = conf;
 
     renewal_add(cfg, conf);
+    staple_open(cfg, conf);
     cache_open(cfg);
     if (tls->early_data) {
         early_open(cfg);
     }
+}
+
+static weir_rc worker_start(void)
+{
+    staple_start();
+    return WEIR_OK;
 }
 
 static const weir_hook hooks[] = {{.phase = WEIR_REQ_LIMIT, .stage = -2, .fn = early_request}};
@@ -131,6 +146,7 @@ static const weir_module module = {
     .check = check,
     .commit = commit,
     .transport = &tls_transport,
+    .worker_start = worker_start,
     .watch = renewal_watch,
     .told = renewal_told,
 };

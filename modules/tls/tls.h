@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 enum tls_profile { PROFILE_INTERMEDIATE, PROFILE_MODERN };
+enum tls_ocsp { OCSP_OFF, OCSP_AUTO };
 enum tls_verify { VERIFY_OFF, VERIFY_OPTIONAL, VERIFY_REQUIRED };
 
 struct tls_pair {
@@ -22,6 +23,7 @@ struct tls_conf {
     weir_str ciphers;
     weir_list groups;       /* weir_str */
     bool tickets, early_data, reject_unknown;
+    uint32_t ocsp_mode; /* enum tls_ocsp */
     weir_str ocsp_file;
     struct {
         uint32_t verify; /* enum tls_verify */
