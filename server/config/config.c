@@ -93,12 +93,16 @@ static int64_t cpu_count(void)
  * ordinary user has no such place. */
 static void set_default_control(struct config *config)
 {
+    const char *service = getenv("RUNTIME_DIRECTORY"); /* systemd's */
     const char *runtime = getenv("XDG_RUNTIME_DIR");
 
     if (config->server.control.n) {
         return;
     }
-    if (geteuid() == 0) {
+    if (service && service[0] == '/') {
+        config->server.control = arena_printf(&config->arena, "%.*s/control.sock",
+                                              (int)strcspn(service, ":"), service);
+    } else if (geteuid() == 0) {
         config->server.control = STR("/run/weir/control.sock");
     } else if (runtime && runtime[0] == '/') {
         config->server.control = arena_printf(&config->arena, "%s/weir.sock", runtime);

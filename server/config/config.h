@@ -24,6 +24,7 @@ struct server_conf {
     weir_str pid_file, control, temp_path;
     int64_t connections;        /* per worker */
     uint64_t drain_timeout_ms, stall_timeout_ms;
+    bool sandbox;               /* workers give up what serving does not need */
 };
 
 /* One of `servers` of an upstream. */
@@ -50,6 +51,13 @@ struct upstream_conf {
     struct upstream_group *group; /* made by upstream/ when the configuration is committed */
 };
 
+/* A value of an option of type PATH, anywhere. */
+struct config_path {
+    struct config_path *next;
+    weir_str path;              /* absolute */
+    uint32_t flags;             /* WEIR_OPT_* */
+};
+
 struct config {
     struct arena arena;
     struct diag diag;
@@ -65,6 +73,7 @@ struct config {
     struct plan top_plan;       /* REQ_START for all; LOG and the rest for requests without a site */
     struct client_conf client;  /* before a site is known: the defaults */
     const weir_regex_ops *regex; /* NULL: not loaded */
+    struct config_path *paths;  /* each once for its flags */
     struct config_tree *tree;   /* files as read; for -T and explain */
 };
 

@@ -86,8 +86,8 @@ static const weir_opt server_table[] = {
      .type = WEIR_T_PATH,
      .flags = WEIR_OPT_WRITTEN,
      AT(struct server_conf, control),
-     .doc = "The control socket; without it, /run/weir/control.sock for root, and weir.sock in "
-            "$XDG_RUNTIME_DIR for others."},
+     .doc = "The control socket; without it, control.sock in a service's $RUNTIME_DIRECTORY, "
+            "/run/weir/control.sock for root, and weir.sock in $XDG_RUNTIME_DIR for others."},
     {.name = "temp_path",
      .type = WEIR_T_PATH,
      .flags = WEIR_OPT_WRITTEN,
@@ -110,6 +110,12 @@ static const weir_opt server_table[] = {
      .flags = SCHEMA_LATER,
      AT(struct server_conf, stall_timeout_ms),
      .doc = "After how long a worker that does not come around is logged."},
+    {.name = "sandbox",
+     .type = WEIR_T_BOOL,
+     AT(struct server_conf, sandbox),
+     .dflt = "true",
+     .doc = "Workers keep to the files of the configuration and to the system calls that serving "
+            "needs."},
 };
 
 static const weir_opt client_table[] = {

@@ -333,6 +333,19 @@ static bool check_file(const struct reader *r, const weir_opt *row, const struct
     return true;
 }
 
+/* Workers may touch what the configuration names, and nothing else: see process/file_rules.h. */
+static void note_path(struct config *config, weir_str path, uint32_t flags)
+{
+    for (const struct config_path *at = config->paths; at; at = at->next) {
+        if (at->flags == flags && str_eq(at->path, path)) {
+            return;
+        }
+    }
+    struct config_path *noted = arena_zalloc(&config->arena, sizeof(*noted));
+    *noted = (struct config_path){config->paths, path, flags};
+    config->paths = noted;
+}
+
 static bool read_path(struct reader *r, const weir_opt *row, const struct node *node, void *out)
 {
     if (!need_text(r, node)) {
@@ -343,6 +356,9 @@ static bool read_path(struct reader *r, const weir_opt *row, const struct node *
     }
     weir_str path = full_path(&r->config->arena, row, node);
     *(weir_str *)out = path;
+    if (!is_special_path(row, node->v.s)) {
+        note_path(r->config, path, row->flags);
+    }
     return !(row->flags & (WEIR_OPT_FILE | WEIR_OPT_DIR)) || check_file(r, row, node, path);
 }
 

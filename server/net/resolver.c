@@ -71,6 +71,7 @@ bool lookup_start(struct lookup *lookup)
     }
     lookup->found = 0;
     sigfillset(&all); /* signals are the loop's */
+    sigdelset(&all, SIGSYS); /* a refused system call fails; were it blocked, it would kill */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);

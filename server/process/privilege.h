@@ -17,7 +17,7 @@ struct privilege {
 /* Finds server.user and server.group. False: `error` says what is missing. */
 bool privilege_find(const struct server_conf *server, struct privilege *out, char *error,
                     size_t error_size);
-/* Becomes that user for good, without new privileges. False with errno. */
+/* Becomes that user for good, without capabilities, now or later. False with errno. */
 bool privilege_drop(const struct privilege *privilege);
 
 #endif

@@ -16,6 +16,7 @@
 #include "net/loop.h"
 #include "process/ipc.h"
 #include "process/privilege.h"
+#include "process/sandbox.h"
 
 #define SPARE_FILES 256 /* logs, modules' files, pipes */
 
@@ -37,8 +38,12 @@ static void raise_file_limit(int64_t connections)
         return; /* only root may */
     }
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        log_warn("the limit of open files cannot be raised: %s", strerror(errno));
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted) {
+        log_warn("server.connections = %lld may need %llu open files, and %llu are allowed: raise "
+                 "the limit (LimitNOFILE= of the service, ulimit -n), or lower the option",
+                 (long long)connections, (unsigned long long)wanted,
+                 (unsigned long long)limit.rlim_cur);
     }
 }
 
@@ -149,6 +154,9 @@ _Noreturn void worker_main(struct config *config, const struct listen_fd *fds, u
     }
     /* Changing the user forgets it. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (!sandbox_enter(config)) {
+        _exit(1);
+    }
     clock_update();
     loop_init();
     start_modules();

@@ -29,7 +29,7 @@
  *   0.3  shared memory and tables in it (weir/zone.h); weir_set_groups(), weir_cfg_regex(), weir_strip_prefix(), WEIR_OPT_VARIABLES
  *        codecs towards backends, weir_stream; watch() and told()
  *        metrics (weir/metrics.h)
- *        ctx_free, WEIR_OPT_BARE
+ *        ctx_free, WEIR_OPT_BARE; syscalls
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
@@ -160,6 +160,9 @@ typedef struct weir_module {
     void (*told)(const void *bytes, size_t n); /* each worker: news; borrowed during the call */
     void (*ctx_free)(void *ctx);            /* since 0.3; NULL: none. The request has ended, on
                                                whichever route: called if weir_ctx() was */
+    /* Since 0.3: numbers (SYS_*, <sys/syscall.h>) of system calls that the module needs in workers
+     * and that they may not use otherwise; ends with -1. NULL: none. */
+    const int *syscalls;
 } weir_module;
 
 /* What a weir_module of ABI 0.1 had. */

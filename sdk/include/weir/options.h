@@ -65,6 +65,9 @@ enum {
 
 enum {
     WEIR_OPT_REQUIRED = 1,   /* an error when the effective value is absent */
+    /* PATH. The flags also say what workers may do: read files and folders of the first two kinds,
+     * write the third's (and files beside it). Without a flag, a folder is theirs to read and
+     * write, and a file is for check() and commit() alone. */
     WEIR_OPT_FILE = 2,       /* PATH: must be a readable file when the configuration is checked */
     WEIR_OPT_DIR = 4,        /* PATH: must be a folder */
     WEIR_OPT_WRITTEN = 8,    /* PATH: weir writes this file; the loader opens the way for it */
