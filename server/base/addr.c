@@ -105,6 +105,26 @@ int addr_parse(weir_str text, int port, struct addr *out)
     return could_be_name(name) && !bracketed ? -ENOENT : -EINVAL;
 }
 
+int addr_parse_client(weir_str text, struct addr *out)
+{
+    char host[INET6_ADDRSTRLEN + 1];
+
+    if (text.n < sizeof(host)) {
+        snprintf(host, sizeof(host), "%.*s", (int)text.n, text.p ? text.p : "");
+        memset(out, 0, sizeof(*out));
+        if (strlen(host) == text.n && inet_pton(AF_INET6, host, &out->in6.sin6_addr) == 1) {
+            out->in6.sin6_family = AF_INET6;
+            out->len = sizeof(out->in6);
+            return 0;
+        }
+    }
+    if (text.n == 0 || text.p[0] == '*' || addr_parse(text, 0, out) != 0 ||
+        out->sa.sa_family == AF_UNIX) {
+        return -EINVAL;
+    }
+    return 0;
+}
+
 size_t addr_format_host(const struct addr *addr, char out[ADDR_TEXT])
 {
     const void *bytes = addr->sa.sa_family == AF_INET6 ? (const void *)&addr->in6.sin6_addr

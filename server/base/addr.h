@@ -25,6 +25,9 @@ struct addr {
  * `port` (host order); `port` < 0 makes it an error. A host name is not an address: returns
  * -ENOENT for something that could be one, -EINVAL for what is neither. */
 int addr_parse(weir_str text, int port, struct addr *out);
+/* What somebody says a client's address is: "1.2.3.4", "1.2.3.4:80", "::1", "[::1]", "[::1]:80". 0, or
+ * -EINVAL. The port is 0 when there is none. */
+int addr_parse_client(weir_str text, struct addr *out);
 /* "1.2.3.4:80", "[::1]:80", "unix:/path". Returns the length. */
 size_t addr_format(const struct addr *addr, char out[ADDR_TEXT]);
 /* The same without the port: "1.2.3.4", "::1", "unix:". */

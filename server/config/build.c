@@ -263,6 +263,7 @@ static struct scope *read_route(struct scope *site_scope, const struct node *nod
     route->methods = read_methods(config, node, &settings.methods);
     route->final = settings.final;
     read_match(config, &settings.match, route);
+    route->satisfy = node_get(node, STR("satisfy")) ? settings.satisfy : site->self->satisfy;
     route->name = settings.name.n ? settings.name : route->path;
     if (route->name.n) {
         scope->label = arena_printf(&config->arena, "%s", route->name.p).p;
@@ -508,6 +509,7 @@ static void read_site(struct config *config, const struct node *node)
     schema_fill(config, "", host_rows(WEIR_S_SITE), WEIR_S_SITE, true, node, &settings);
     read_names(config, site, node_get(node, STR("names")), &settings.names);
     site->is_default = settings.is_default;
+    site->self->satisfy = settings.satisfy;
     if (site->name_n) {
         scope->label = site->names[0].p;
     }

@@ -19,6 +19,7 @@
     }
 
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const satisfies[] = {"all", "any", NULL};
 static const char *const slashes[] = {"auto", "keep", "refuse", NULL};
 
 static const weir_opt log_table[] = {
@@ -296,6 +297,12 @@ static const weir_opt top_names[] = {
 };
 
 static const weir_opt site_names[] = {
+    {.name = "satisfy",
+     .type = WEIR_T_ENUM,
+     .names = satisfies,
+     AT(struct site_settings, satisfy),
+     .dflt = "all",
+     .doc = "Do all modules that guard a route have to agree, or any of them?"},
     {.name = "names",
      .type = WEIR_T_LIST | WEIR_T_STR,
      AT(struct site_settings, names),
@@ -357,6 +364,11 @@ static const weir_opt route_names[] = {
      .type = WEIR_T_STR,
      AT(struct route_settings, name),
      .doc = "What logs call it."},
+    {.name = "satisfy",
+     .type = WEIR_T_ENUM,
+     .names = satisfies,
+     AT(struct route_settings, satisfy),
+     .doc = "As the site's, which holds without it."},
     {.name = "client",
      .type = WEIR_T_GROUP,
      .flags = SCHEMA_APART,
@@ -369,7 +381,6 @@ static const weir_opt route_names[] = {
      .sub = match_table,
      .sub_n = WEIR_COUNT(match_table),
      .doc = "What requests must have besides the path; all of it."},
-    LATER("satisfy"),
     LATER("internal"),
 };
 

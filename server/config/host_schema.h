@@ -15,6 +15,7 @@ struct log_settings {
 struct site_settings {
     weir_list names; /* weir_str */
     bool is_default;
+    uint32_t satisfy; /* enum satisfy */
 };
 
 /* Values are const weir_regex *. */
@@ -26,6 +27,7 @@ struct route_settings {
     struct match_settings match;
     weir_str path, exact, regex, name;
     bool final;
+    uint32_t satisfy; /* enum satisfy */
     weir_list methods; /* weir_str */
 };
 

@@ -13,11 +13,14 @@
 #include "http/client.h"
 #include "http/codec.h"
 #include "http/codec_server.h"
+#include "http/conn_phase.h"
+#include "http/maker.h"
 #include "http/server.h"
 #include "http/template.h"
 #include "module/regex.h"
 #include "module/registry.h"
 #include "module/watch.h"
+#include "net/offload.h"
 #include "upstream/exchange.h"
 
 #define EVAL_PARTS 16
@@ -27,7 +30,7 @@
 static weir_str client_addr(const weir_req *req)
 {
     char text[ADDR_TEXT];
-    size_t n = addr_format_host(&req->client->addr, text);
+    size_t n = addr_format_host(request_addr(req), text);
     weir_req *writable = (weir_req *)(uintptr_t)req;
 
     return arena_dup(&writable->arena, (weir_str){text, n});
@@ -37,7 +40,7 @@ static weir_str client_port(const weir_req *req)
 {
     weir_req *writable = (weir_req *)(uintptr_t)req;
 
-    return arena_printf(&writable->arena, "%u", addr_port(&req->client->addr));
+    return arena_printf(&writable->arena, "%u", addr_port(request_addr(req)));
 }
 
 static weir_str api_get(const weir_req *req, weir_get_what what)
@@ -162,8 +165,8 @@ static weir_rc api_rewrite(weir_req *req, weir_str target)
 static weir_rc api_reply(weir_req *req, uint32_t status, weir_reason reason, weir_str type,
                          weir_str body, const char *detail)
 {
-    request_reply(req, status, reason, type, body,
-                  detail ? arena_strdup(&req->arena, detail) : NULL);
+    request_module_reply(req, status, reason, type, body,
+                         detail ? arena_strdup(&req->arena, detail) : NULL);
     return WEIR_HANDLED;
 }
 
@@ -188,6 +191,17 @@ static weir_rc api_respond(weir_req *req, uint32_t status, int64_t length)
 static weir_chain *api_body(weir_req *req)
 {
     return &req->body;
+}
+
+static weir_rc api_set_client_addr(weir_req *req, weir_str text)
+{
+    struct addr *addr = arena_alloc(&req->arena, sizeof(*addr));
+
+    if (addr_parse_client(text, addr) != 0) {
+        return WEIR_ERROR;
+    }
+    req->addr = addr;
+    return WEIR_OK;
 }
 
 static weir_str eval_part(weir_req *req, const struct template_part *part)
@@ -306,6 +320,8 @@ static const weir_req_api req_api = {
     .ctx = api_ctx,
     .reason = api_reason,
     .set_groups = api_set_groups,
+    .set_client_addr = api_set_client_addr,
+    .conn = conn_phase_handle,
 };
 
 /* ---- chains ---- */
@@ -350,6 +366,7 @@ struct api_timer {
     uint64_t number;
     void (*fn)(void *);
     void *arg;
+    const struct module *module; /* whose it is */
     struct api_timer *next;
 };
 
@@ -383,8 +400,10 @@ static void on_api_timer(struct timer *timer)
     void (*fn)(void *) = mine->fn;
     void *arg = mine->arg;
 
+    module_running = mine->module;
     api_timer_free(mine);
     fn(arg);
+    module_running = NULL;
 }
 
 static uint64_t api_timer_start(uint64_t ms, void (*fn)(void *), void *arg)
@@ -392,7 +411,11 @@ static uint64_t api_timer_start(uint64_t ms, void (*fn)(void *), void *arg)
     static uint64_t last;
     struct api_timer *timer = mem_alloc(sizeof(*timer));
 
-    *timer = (struct api_timer){.number = ++last, .fn = fn, .arg = arg, .next = api_timers};
+    *timer = (struct api_timer){.number = ++last,
+                                .fn = fn,
+                                .arg = arg,
+                                .module = module_running,
+                                .next = api_timers};
     timer_init(&timer->timer, on_api_timer);
     timer_set(&timer->timer, clock_now.ms + ms);
     api_timers = timer;
@@ -484,6 +507,11 @@ static const weir_conn_api conn_api = {
     .stream_take = codec_stream_take,
     .stream_trailers = codec_stream_trailers,
     .stream_head = codec_stream_head,
+    .addr = conn_phase_addr,
+    .set_addr = conn_phase_set_addr,
+    .preread = conn_phase_peek,
+    .consume = conn_phase_consume,
+    .slot = conn_phase_slot,
 };
 
 static const weir_zone_api zone_api = {
@@ -508,6 +536,20 @@ static const weir_metric_api metric_api = {
     .bucket_limit = metric_bucket_limit,
 };
 
+/* ---- what takes its time ---- */
+
+static weir_rc api_offload(void (*work)(void *), void (*done)(void *), void *arg)
+{
+    return offload_start(work, done, arg) ? WEIR_OK : WEIR_ERROR;
+}
+
+static const struct weir_async_api async_api = {
+    .size = sizeof(async_api),
+    .respond_from = maker_respond,
+    .pull_ready = maker_ready,
+    .offload = api_offload,
+};
+
 static weir_host tables = {
     .size = sizeof(tables),
     .abi_major = WEIR_ABI_MAJOR,
@@ -523,6 +565,7 @@ static weir_host tables = {
     .metric = &metric_api,
     .strip_prefix = uri_strip_prefix,
     .tell_workers = watch_api_tell,
+    .async = &async_api,
 };
 
 const weir_host *host_tables(void)

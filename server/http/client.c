@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "http/codec_server.h"
+#include "http/conn_phase.h"
 #include "http/http1_server.h"
 #include "module/registry.h"
 #include "net/io.h"
@@ -123,6 +124,7 @@ void client_close(struct client *client)
         io_shutdown(client->conn.io); /* TLS has an end of its own */
     }
     conn_close(&client->conn);
+    conn_phase_close(client);
     if (client->next) {
         client->next->prev = client->prev;
     }
@@ -181,11 +183,49 @@ static bool shake_hands(struct client *client)
     }
 }
 
+/* Modules have seen what they wanted of it, or there are none. False: it has ended. */
+static bool begin(struct client *client)
+{
+    const struct listener *listener = client->listener;
+
+    client->state = listener->tls ? CLIENT_HANDSHAKE : CLIENT_IDLE;
+    if (!listener->tls) {
+        return true;
+    }
+    if (!io_start(&client->conn, &listener->transport, (const weir_listener *)listener, NULL,
+                  (weir_str){0})) {
+        client_close(client);
+        return false;
+    }
+    if (client->conn.can_read) {
+        io_woke(client->conn.io, true);
+    }
+    return true;
+}
+
+/* False: wait, or it has ended. */
+static bool preread(struct client *client)
+{
+    switch (conn_phase_preread(client)) {
+    case WEIR_NEXT:
+        return begin(client);
+    case WEIR_WANT_READ:
+        return false;
+    default:
+        client_close(client);
+        return false;
+    }
+}
+
 static void on_ready(struct conn *conn)
 {
     struct client *client = container_of(conn, struct client, conn);
     bool outermost = client_enter(client);
 
+    if (client->state == CLIENT_PREREAD && !preread(client)) {
+        client_leave(client, outermost);
+        return;
+    }
     if (client->state != CLIENT_HANDSHAKE || shake_hands(client)) {
         if (client->state == CLIENT_CODEC) {
             codec_server_process(client);
@@ -209,7 +249,8 @@ static void on_timer(struct timer *timer)
     client_leave(client, outermost);
 }
 
-struct client *client_open(const struct listener *listener, int fd, const struct addr *addr)
+struct client *client_open(const struct listener *listener, int fd, const struct addr *addr,
+                           bool is_new)
 {
     struct client *client = mem_zalloc(sizeof(*client));
 
@@ -224,16 +265,15 @@ struct client *client_open(const struct listener *listener, int fd, const struct
     conn_open(&client->conn, fd, false, on_ready, on_timer);
     http1_start(client);
     client_set_timer(client, client_limits(client)->header_timeout_ms);
-    if (!listener->tls) {
-        return client;
-    }
-    client->state = CLIENT_HANDSHAKE;
-    if (!io_start(&client->conn, &listener->transport, (const weir_listener *)listener, NULL,
-                  (weir_str){0})) {
+    if (!conn_phase_accept(client)) {
         client_close(client);
         return NULL;
     }
-    return client;
+    if (is_new && conn_phase_has_preread(client)) {
+        client->state = CLIENT_PREREAD;
+        return client;
+    }
+    return begin(client) ? client : NULL;
 }
 
 void clients_drain(void)

@@ -24,6 +24,7 @@ struct client_ops {
 };
 
 enum client_state {
+    CLIENT_PREREAD,   /* modules look at its first bytes */
     CLIENT_HANDSHAKE, /* a transport's, before the first request */
     CLIENT_IDLE,      /* between requests */
     CLIENT_HEAD,      /* part of a head has come */
@@ -39,6 +40,9 @@ struct codec_server;
 
 struct client {
     struct conn conn;
+    void **slots;               /* of modules, by ctx_index; NULL: none was asked for */
+    uint32_t hook_at;           /* PREREAD: where to go on */
+    bool preread_full;          /* a hook has seen all that it can be shown */
     const struct client_ops *ops;
     const struct listener *listener;
     struct client *next, *prev; /* all of this worker */
@@ -56,8 +60,10 @@ struct client {
     struct addr addr;
 };
 
-/* Takes an accepted socket. NULL: it has ended already. */
-struct client *client_open(const struct listener *listener, int fd, const struct addr *addr);
+/* Takes an accepted socket; not `is_new`: from an older worker, so that its first bytes were seen. NULL:
+ * it has ended already. */
+struct client *client_open(const struct listener *listener, int fd, const struct addr *addr,
+                           bool is_new);
 /* Ends the connection and what is on it; may be called twice. */
 void client_close(struct client *client);
 

@@ -213,9 +213,11 @@ static void adopt_idle(const struct head *head, int fd)
         return;
     }
     memcpy(&addr.sa, &head->addr, head->addr_n);
-    struct client *client = client_open(listener, fd, &addr);
-    client->served = head->served;
-    client_set_timer(client, head->wait_ms);
+    struct client *client = client_open(listener, fd, &addr, false);
+    if (client) {
+        client->served = head->served;
+        client_set_timer(client, head->wait_ms);
+    }
 }
 
 static void on_moved_end(struct tunnel *tunnel)

@@ -63,7 +63,7 @@ static weir_rc get_is_args(weir_req *req, weir_str suffix, weir_str *out)
 static weir_rc get_remote_addr(weir_req *req, weir_str suffix, weir_str *out)
 {
     char text[ADDR_TEXT];
-    size_t n = addr_format_host(&req->client->addr, text);
+    size_t n = addr_format_host(request_addr(req), text);
 
     (void)suffix;
     return give(arena_dup(&req->arena, (weir_str){text, n}), out);
@@ -72,7 +72,7 @@ static weir_rc get_remote_addr(weir_req *req, weir_str suffix, weir_str *out)
 static weir_rc get_remote_port(weir_req *req, weir_str suffix, weir_str *out)
 {
     (void)suffix;
-    return give(arena_printf(&req->arena, "%u", addr_port(&req->client->addr)), out);
+    return give(arena_printf(&req->arena, "%u", addr_port(request_addr(req))), out);
 }
 
 static weir_rc get_server_name(weir_req *req, weir_str suffix, weir_str *out)

@@ -551,6 +551,7 @@ static bool step(struct client *client)
     case CLIENT_CODEC:
         codec_server_process(client);
         break;
+    case CLIENT_PREREAD:
     case CLIENT_HANDSHAKE:
     case CLIENT_TUNNEL:
     case CLIENT_CLOSED:

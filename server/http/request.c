@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "http/client.h"
+#include "http/maker.h"
 #include "module/registry.h"
 #include "upstream/exchange.h"
 
@@ -84,6 +85,11 @@ weir_str request_id(struct weir_req *req)
     return (weir_str){req->id, REQUEST_ID_DIGITS};
 }
 
+const struct addr *request_addr(const struct weir_req *req)
+{
+    return req->addr ? req->addr : &req->client->addr;
+}
+
 void request_vlog(const struct weir_req *req, weir_log_level level, const char *fmt, va_list args)
 {
     struct log *log = req->route ? req->route->error_log : log_default;
@@ -94,7 +100,7 @@ void request_vlog(const struct weir_req *req, weir_log_level level, const char *
     if (level > log->level) {
         return;
     }
-    addr_format_host(&req->client->addr, addr);
+    addr_format_host(request_addr(req), addr);
     snprintf(prefix, sizeof(prefix), "[site %.*s] [client %s] [id %s] ",
              (int)(site.n > 128 ? 128 : site.n), site.p, addr,
              request_id((struct weir_req *)(uintptr_t)req).p);
@@ -259,23 +265,26 @@ static weir_rc call_hook(struct weir_req *req, const struct plan_hook *hook)
 
     metric_count(account->calls, 1);
     if (!is_timed) {
-        return hook->fn(req, hook->conf);
+        return hook->hook->fn(req, hook->conf);
     }
     uint64_t before_us = clock_us();
-    weir_rc rc = hook->fn(req, hook->conf);
+    weir_rc rc = hook->hook->fn(req, hook->conf);
     metric_count(account->usec, (int64_t)(clock_us() - before_us) * SAMPLED);
     return rc;
 }
 
 static weir_rc run_hook(struct weir_req *req, const struct plan_hook *hook, enum phase phase)
 {
+    const struct module *outer = module_running;
+    const char *outer_place = running->place;
+
     running->module = hook->module;
     running->route = req->route;
     running->serial = req->serial;
     running->place = phase_name(phase);
     weir_rc rc = call_hook(req, hook);
-    running->module = NULL;
-    running->place = NULL;
+    running->module = outer;
+    running->place = outer_place;
     if (rc == WEIR_ERROR) {
         metric_count(hook->account.errors, 1);
     } else if (rc == WEIR_AGAIN) {
@@ -283,6 +292,135 @@ static weir_rc run_hook(struct weir_req *req, const struct plan_hook *hook, enum
         req->waits_since_ms = clock_now.ms;
     }
     return rc;
+}
+
+/* ---- refusals that other hooks may overrule ---- */
+
+/* A reply of a hook of the access phase, and the response's fields as they were before it. */
+struct refusal {
+    struct fields before;
+    bool is_held;
+    uint16_t status;
+    weir_reason reason;
+    weir_str type, body;
+    const char *detail;
+    struct fields fields;
+};
+
+static bool may_be_overruled(const struct weir_req *req)
+{
+    return req->step == STEP_ACCESS && req->route && req->route->satisfy == SATISFY_ANY;
+}
+
+static struct fields copy_fields(struct weir_req *req, const struct fields *from)
+{
+    struct fields copy = *from;
+
+    copy.list = arena_alloc(&req->arena, (from->n + 1) * sizeof(*copy.list));
+    copy.cap = from->n + 1;
+    if (from->n) {
+        memcpy(copy.list, from->list, from->n * sizeof(*copy.list));
+    }
+    return copy;
+}
+
+/* What a hook sets for its refusal goes with it. */
+static void watch_for_refusal(struct weir_req *req)
+{
+    if (!req->refusal) {
+        req->refusal = arena_zalloc(&req->arena, sizeof(*req->refusal));
+    }
+    req->refusal->before = copy_fields(req, &req->fields[WEIR_RESPONSE]);
+}
+
+/* The first refusal stands, but for one that asks for credentials: with those the client may yet
+ * come in. */
+static void hold(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,
+                 weir_str body, const char *detail)
+{
+    struct refusal *refusal = req->refusal;
+
+    if (!refusal->is_held || (status == 401 && refusal->status != 401)) {
+        refusal->is_held = true;
+        refusal->status = (uint16_t)status;
+        refusal->reason = reason;
+        refusal->type = arena_dup(&req->arena, type);
+        refusal->body = arena_dup(&req->arena, body);
+        refusal->detail = detail;
+        refusal->fields = req->fields[WEIR_RESPONSE];
+    }
+    req->fields[WEIR_RESPONSE] = copy_fields(req, &refusal->before);
+}
+
+void request_module_reply(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,
+                          weir_str body, const char *detail)
+{
+    if (may_be_overruled(req) && !req->responded && req->refusal) {
+        hold(req, status, reason, type, body, detail);
+    } else {
+        request_reply(req, status, reason, type, body, detail);
+    }
+}
+
+static weir_rc refuse_at_last(struct weir_req *req)
+{
+    struct refusal *refusal = req->refusal;
+
+    req->fields[WEIR_RESPONSE] = refusal->fields;
+    request_reply(req, refusal->status, refusal->reason, refusal->type, refusal->body,
+                  refusal->detail);
+    return WEIR_HANDLED;
+}
+
+/* ---- phases ---- */
+
+static const char failed[] = "a module failed, and the route is closed";
+
+/* In these phases a failure must not let a request through; elsewhere it goes on without. */
+static bool is_closed_by_error(enum phase phase, const struct plan_hook *hook)
+{
+    return phase == PHASE_ACCESS || phase == PHASE_REWRITE ||
+           hook->module->desc->flags & WEIR_MODULE_FAIL_CLOSED;
+}
+
+static weir_rc settle_error(struct weir_req *req, enum phase phase, const struct plan_hook *hook)
+{
+    request_log(req, WEIR_LOG_ERROR, "module %.*s failed in phase %s", (int)hook->module->name.n,
+                hook->module->name.p, phase_name(phase));
+    if (!is_closed_by_error(phase, hook)) {
+        return WEIR_NEXT;
+    }
+    if (!may_be_overruled(req)) {
+        return WEIR_ERROR;
+    }
+    hold(req, 503, WEIR_REASON_PROXY_INTERNAL_ERROR, (weir_str){0}, (weir_str){0}, failed);
+    return WEIR_NEXT;
+}
+
+/* What a hook's word means for its phase. NEXT: the next hook; DONE: the phase is over; anything
+ * else ends the request's way through the phases. */
+static weir_rc settle(struct weir_req *req, enum phase phase, const struct plan_hook *hook,
+                      weir_rc rc)
+{
+    if (rc == WEIR_AGAIN && !req->token) {
+        request_log(req, WEIR_LOG_ERROR,
+                    "module %.*s waits in phase %s without having suspended the request",
+                    (int)hook->module->name.n, hook->module->name.p, phase_name(phase));
+        rc = WEIR_ERROR;
+    }
+    if (rc == WEIR_ERROR) {
+        return settle_error(req, phase, hook);
+    }
+    if (phase != PHASE_ACCESS) {
+        return rc;
+    }
+    if (!may_be_overruled(req)) {
+        return rc == WEIR_DONE ? WEIR_NEXT : rc; /* every hook has to agree */
+    }
+    if (rc == WEIR_DONE) {
+        req->refusal->is_held = false;
+    }
+    return rc == WEIR_HANDLED && !req->responded && req->refusal->is_held ? WEIR_NEXT : rc;
 }
 
 /* Runs a phase from req->hook_at on: NEXT (all done or DONE), HANDLED, AGAIN or ERROR. */
@@ -293,22 +431,11 @@ static weir_rc run_phase(struct weir_req *req, enum phase phase)
 
     while (req->hook_at < n) {
         const struct plan_hook *hook = &hooks[req->hook_at++];
-        weir_rc rc = run_hook(req, hook, phase);
 
-        if (rc == WEIR_AGAIN && !req->token) {
-            request_log(req, WEIR_LOG_ERROR,
-                        "module %.*s waits in phase %s without having suspended the request",
-                        (int)hook->module->name.n, hook->module->name.p, phase_name(phase));
-            rc = WEIR_ERROR;
+        if (may_be_overruled(req)) {
+            watch_for_refusal(req);
         }
-        if (rc == WEIR_ERROR) {
-            request_log(req, WEIR_LOG_ERROR, "module %.*s failed in phase %s",
-                        (int)hook->module->name.n, hook->module->name.p, phase_name(phase));
-        }
-        if (rc == WEIR_ERROR && phase != PHASE_ACCESS && phase != PHASE_REWRITE &&
-            !(hook->module->desc->flags & WEIR_MODULE_FAIL_CLOSED)) {
-            continue;
-        }
+        weir_rc rc = settle(req, phase, hook, run_hook(req, hook, phase));
         if (rc == WEIR_DONE) {
             break;
         }
@@ -317,16 +444,19 @@ static weir_rc run_phase(struct weir_req *req, enum phase phase)
         }
     }
     req->hook_at = 0;
-    return WEIR_NEXT;
+    return req->refusal && req->refusal->is_held ? refuse_at_last(req) : WEIR_NEXT;
 }
 
-/* A phase whose hooks only look or edit. */
+/* A phase whose hooks only look or edit: all of them, whatever they say. */
 static void run_all(struct weir_req *req, enum phase phase)
 {
     const struct plan_hook *hooks = req->plan->hooks[phase];
 
     for (uint32_t i = 0; i < req->plan->hook_n[phase]; i++) {
-        run_hook(req, &hooks[i], phase);
+        if (run_hook(req, &hooks[i], phase) == WEIR_ERROR) {
+            request_log(req, WEIR_LOG_ERROR, "module %.*s failed in phase %s",
+                        (int)hooks[i].module->name.n, hooks[i].module->name.p, phase_name(phase));
+        }
     }
 }
 
@@ -515,7 +645,7 @@ static void run_content(struct weir_req *req)
     running->module = NULL;
     running->place = NULL;
     if (rc == WEIR_MORE && req->responded) {
-        handler_attach(req);
+        maker_attach_handler(req);
         return;
     }
     if (rc == WEIR_HANDLED && (req->responded || req->exchange)) {
@@ -564,41 +694,47 @@ static bool rewritten_again(struct weir_req *req)
 /* What a hook's ERROR means where the phase is closed on failure. */
 static void reply_failed(struct weir_req *req)
 {
+    uint32_t status = req->step == STEP_REWRITE ? 500 : req->step == STEP_CONTENT ? 502 : 503;
+
     if (!req->responded) {
-        request_reply(req, req->step == STEP_REWRITE ? 500 : 503, WEIR_REASON_PROXY_INTERNAL_ERROR,
-                      (weir_str){0}, (weir_str){0}, "a module failed, and the route is closed");
+        request_reply(req, status, WEIR_REASON_PROXY_INTERNAL_ERROR, (weir_str){0}, (weir_str){0},
+                      failed);
+    }
+}
+
+static const enum phase phase_of_step[] = {
+    [STEP_START] = PHASE_START,     [STEP_REWRITE] = PHASE_REWRITE, [STEP_LIMIT] = PHASE_LIMIT,
+    [STEP_ACCESS] = PHASE_ACCESS,   [STEP_PREPARE] = PHASE_PREPARE, [STEP_LOOKUP] = PHASE_LOOKUP,
+};
+
+/* What the host does between two phases. False: a reply was made. */
+static bool step_over(struct weir_req *req)
+{
+    enum step done = req->step++;
+
+    switch (done) {
+    case STEP_START:
+        return choose_site(req) && choose_route(req);
+    case STEP_REWRITE:
+        return rewritten_again(req) && (req->step != STEP_LIMIT || body_is_allowed(req));
+    default:
+        return true;
     }
 }
 
 void request_advance(struct weir_req *req)
 {
-    static const enum phase phases[] = {[STEP_START] = PHASE_START,
-                                        [STEP_REWRITE] = PHASE_REWRITE,
-                                        [STEP_LIMIT] = PHASE_LIMIT,
-                                        [STEP_ACCESS] = PHASE_ACCESS,
-                                        [STEP_PREPARE] = PHASE_PREPARE,
-                                        [STEP_LOOKUP] = PHASE_LOOKUP};
-
     while (req->step < STEP_CONTENT) {
-        weir_rc rc = run_phase(req, phases[req->step]);
+        weir_rc rc = run_phase(req, phase_of_step[req->step]);
 
         if (rc == WEIR_AGAIN) {
             return;
         }
         if (rc != WEIR_NEXT || req->responded) {
-            if (!req->responded) {
-                reply_failed(req);
-            }
+            reply_failed(req);
             return;
         }
-        enum step done = req->step++;
-        if (done == STEP_START && (!choose_site(req) || !choose_route(req))) {
-            return;
-        }
-        if (done == STEP_REWRITE && !rewritten_again(req)) {
-            return;
-        }
-        if (done == STEP_REWRITE && req->step == STEP_LIMIT && !body_is_allowed(req)) {
+        if (!step_over(req)) {
             return;
         }
     }
@@ -617,12 +753,16 @@ void request_resumed(struct weir_req *req, weir_rc outcome)
     if (req->responded) {
         return;
     }
-    if (outcome == WEIR_ERROR) {
-        reply_failed(req);
-        return;
+    if (req->step < STEP_CONTENT) {
+        enum phase phase = phase_of_step[req->step];
+
+        outcome = settle(req, phase, &req->plan->hooks[phase][req->hook_at - 1], outcome);
     }
     if (outcome == WEIR_DONE && req->step < STEP_CONTENT) {
         req->hook_at = UINT32_MAX; /* the rest of the phase is skipped */
+    } else if (outcome != WEIR_NEXT) {
+        reply_failed(req);
+        return;
     }
     request_advance(req);
 }
@@ -680,11 +820,14 @@ void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, we
         }
         return;
     }
+    if (req->source && req->source->cancel) {
+        req->source->cancel(req);
+    }
+    req->source = NULL;
     req->step = STEP_RESPONSE;
     req->status = (uint16_t)status;
     req->reason = reason;
     req->reason_detail = detail;
-    req->source = NULL;
     chain_clear(&req->body);
     log_reply(req, detail);
     if (body.n == 0 && status >= 400) {

@@ -16,6 +16,8 @@
 struct attempt;
 struct client;
 struct exchange;
+struct maker;
+struct refusal;
 struct weir_req;
 
 #define REQUEST_ID_DIGITS 32
@@ -59,6 +61,7 @@ struct weir_req {
     struct fields fields[2];         /* by weir_side */
     struct fields trailers;          /* of the response */
     weir_str target;                 /* path and query as received or rewritten */
+    const struct addr *addr;         /* the client's, as a module was told; NULL: the connection's */
     struct uri_path uri;
     weir_str host;                   /* lower case, no port */
     weir_str authority;
@@ -70,6 +73,7 @@ struct weir_req {
     bool rewritten;
     bool suspended;
     weir_token token;
+    struct refusal *refusal;         /* `satisfy = "any"`: held until the access phase ends */
     void **ctx;                      /* by module->ctx_index */
 
     /* the request body */
@@ -87,6 +91,7 @@ struct weir_req {
     /* the response */
     const struct source_ops *source; /* NULL: all of it is in `out` */
     struct exchange *exchange;       /* the source, when it is an upstream */
+    struct maker *maker;             /* the source, when it is a module */
     struct weir_chain body;          /* a handler's body before weir_respond() */
     struct weir_chain out;           /* framed bytes on their way to the client */
     struct buf *out_text;            /* heads and chunk frames are written here */
@@ -129,6 +134,10 @@ void request_resumed(struct weir_req *req, weir_rc outcome);
 void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,
                    weir_str body, const char *detail);
 
+/* A module's reply: the same, but a refusal may have to wait for what other hooks say. */
+void request_module_reply(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,
+                          weir_str body, const char *detail);
+
 /* Begins the response: status, fields and length are settled, the hooks run, the head goes into
  * req->out. */
 void response_start(struct weir_req *req, uint32_t status, int64_t length);
@@ -142,15 +151,22 @@ void response_abort(struct weir_req *req, weir_reason reason, const char *detail
 /* An interim response (1xx), at once: status and fields given. */
 void response_interim(struct weir_req *req, uint32_t status, const struct fields *fields);
 
+/* Body bytes that wait for the client, framing included: a source may stop at its window. */
+uint64_t response_waiting(const struct weir_req *req);
+
+/* The body comes from there from now on. */
+void request_set_source(struct weir_req *req, const struct source_ops *source);
+
 /* RES_START and RES_HEADERS, for response_start(). */
 void request_run_response_hooks(struct weir_req *req);
 /* Does the content of the response go without saying: HEAD, 204, 304? */
 bool response_is_bodyless(const struct weir_req *req);
-/* The handler's pull() makes the body. */
-void handler_attach(struct weir_req *req);
 
 /* Lets go of everything; runs LOG and END hooks. The memory of `req` itself goes, too. */
 void request_end(struct weir_req *req);
+
+/* The client's address. */
+const struct addr *request_addr(const struct weir_req *req);
 
 /* The request's id, made at the first call. */
 weir_str request_id(struct weir_req *req);

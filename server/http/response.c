@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define HANDLER_ROOM (64 * 1024) /* bytes that a handler may be ahead of its client */
-
 const char *status_text(uint32_t status)
 {
     static const struct {
@@ -81,6 +79,16 @@ bool response_is_bodyless(const struct weir_req *req)
            req->status == 304;
 }
 
+uint64_t response_waiting(const struct weir_req *req)
+{
+    return req->out.bytes;
+}
+
+void request_set_source(struct weir_req *req, const struct source_ops *source)
+{
+    req->source = source;
+}
+
 void response_start(struct weir_req *req, uint32_t status, int64_t length)
 {
     req->step = STEP_RESPONSE;
@@ -141,38 +149,4 @@ void response_abort(struct weir_req *req, weir_reason reason, const char *detail
                 (int)reason_name(reason).n, reason_name(reason).p, (int)req->head.method_name.n,
                 req->head.method_name.p, (int)(req->target.n > 400 ? 400 : req->target.n),
                 req->target.p, detail ? ": " : "", detail ? detail : "");
-}
-
-/* ---- bodies that a handler makes bit by bit ---- */
-
-static void handler_resume(struct weir_req *req)
-{
-    const struct plan *plan = req->plan;
-    const weir_handler_ops *ops = plan->handler->desc->handler;
-
-    while (req->out.bytes < HANDLER_ROOM && !req->finished && !req->aborted) {
-        struct weir_chain made = {0};
-
-        module_running = plan->handler;
-        running->route = req->route;
-        running->serial = req->serial;
-        running->place = "content";
-        weir_rc rc = ops->pull(req, plan->handler_conf, &made, HANDLER_ROOM - req->out.bytes);
-        module_running = NULL;
-        running->place = NULL;
-        response_add(req, &made);
-        if (rc == WEIR_OK) {
-            response_finish(req);
-        } else if (rc != WEIR_MORE) {
-            response_abort(req, WEIR_REASON_PROXY_INTERNAL_ERROR, "a module failed in the body");
-        }
-    }
-}
-
-static const struct source_ops handler_source = {.resume = handler_resume};
-
-void handler_attach(struct weir_req *req)
-{
-    req->source = &handler_source;
-    handler_resume(req);
 }

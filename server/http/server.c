@@ -15,7 +15,7 @@ static uint64_t connections_max;
 
 static void on_accept(struct acceptor *acceptor, int fd, const struct addr *addr)
 {
-    client_open(acceptor->arg, fd, addr);
+    client_open(acceptor->arg, fd, addr, true);
     if (client_count >= connections_max && !clients_draining) {
         log_warn("server.connections: %u clients are connected, more have to wait", client_count);
         for (uint32_t i = 0; i < acceptor_n; i++) {

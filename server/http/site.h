@@ -35,6 +35,12 @@ enum encoded_slash {
     SLASH_REFUSE
 };
 
+/* When hooks of the access phase disagree. */
+enum satisfy {
+    SATISFY_ALL, /* each has to agree */
+    SATISFY_ANY  /* one that agrees is enough */
+};
+
 enum route_kind {
     ROUTE_SITE,   /* the site itself, when no route matches */
     ROUTE_EXACT,
@@ -67,6 +73,7 @@ struct route {
     weir_str name;           /* for logs and explain: `name`, else path or pattern, else "site" */
     const weir_regex *regex; /* REGEX */
     bool final;
+    uint32_t satisfy;        /* enum satisfy */
     uint32_t methods;        /* set of enum http1_method bits; 0: any */
     const struct route_match *matches; /* all have to hold */
     uint32_t match_n;

@@ -14,6 +14,9 @@ static const struct {
     weir_phase phase;
     const char *name;
 } phases[PHASE_COUNT] = {
+    [PHASE_CONN_ACCEPT] = {WEIR_CONN_ACCEPT, "accept"},
+    [PHASE_CONN_PREREAD] = {WEIR_CONN_PREREAD, "preread"},
+    [PHASE_CONN_CLOSE] = {WEIR_CONN_CLOSE, "close"},
     [PHASE_START] = {WEIR_REQ_START, "start"},
     [PHASE_REWRITE] = {WEIR_REQ_REWRITE, "rewrite"},
     [PHASE_LIMIT] = {WEIR_REQ_LIMIT, "limit"},
@@ -184,7 +187,7 @@ static struct plan_hook *put_scopes(struct plan_hook *at, const struct node *nod
     }
     at = put_scopes(at, node, use->outer);
     *at = (struct plan_hook){
-        .fn = node->hook->fn, .conf = use->conf, .module = use->module, .hook = node->hook};
+        .conf = use->conf, .module = use->module, .hook = node->hook};
     return at + 1;
 }
 
@@ -214,7 +217,7 @@ static bool flatten(struct arena *arena, struct sorter *s, uint32_t total, enum 
         node->placed = true;
         at = put_scopes(at, node, node->use);
     }
-    if (phase == PHASE_LOG || phase == PHASE_END) {
+    if (phase == PHASE_LOG || phase == PHASE_END || phase == PHASE_CONN_CLOSE) {
         reverse(hooks, total); /* what began last ends first */
     }
     plan->hooks[phase] = hooks;

@@ -10,6 +10,9 @@ struct plan_use;
 
 /* The phases as small indices, in order. */
 enum phase {
+    PHASE_CONN_ACCEPT,
+    PHASE_CONN_PREREAD,
+    PHASE_CONN_CLOSE,
     PHASE_START,
     PHASE_REWRITE,
     PHASE_LIMIT,
@@ -33,7 +36,6 @@ struct plan_account {
 };
 
 struct plan_hook {
-    weir_hook_fn *fn;
     const void *conf;
     const struct module *module;
     const weir_hook *hook;

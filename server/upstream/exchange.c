@@ -599,7 +599,6 @@ void exchange_end(struct weir_req *req)
     if (ex->pipe) {
         release_pipe(ex);
     }
-    chain_clear(&req->out);
     chain_clear(&req->body_in);
     spill_fini(&ex->spill);
     timer_fini(&ex->deadline);

@@ -65,6 +65,8 @@ typedef struct {
     weir_reason (*reason)(const weir_req *req, weir_str *name, weir_str *detail);
     /* since 0.3 */
     void (*set_groups)(weir_req *req, const weir_str *groups, int n);
+    weir_rc (*set_client_addr)(weir_req *req, weir_str addr);
+    weir_conn *(*conn)(const weir_req *req);
 } weir_req_api;
 
 typedef struct {
@@ -124,6 +126,11 @@ typedef struct {
     /* since 0.3 */
     weir_rc (*stream_head)(weir_stream *stream, uint32_t status, const weir_field *fields, size_t n,
                            uint32_t flags);
+    weir_str (*addr)(const weir_conn *conn);
+    weir_rc (*set_addr)(weir_conn *conn, weir_str addr);
+    weir_rc (*preread)(weir_conn *conn, weir_str *bytes);
+    weir_rc (*consume)(weir_conn *conn, size_t n);
+    void **(*slot)(weir_conn *conn);
 } weir_conn_api;
 
 typedef struct weir_host {
@@ -142,6 +149,7 @@ typedef struct weir_host {
     weir_str (*strip_prefix)(weir_str raw, weir_str prefix); /* since 0.3 */
     void (*tell_workers)(const void *bytes, size_t n); /* since 0.3 */
     const weir_metric_api *metric; /* since 0.3 */
+    const struct weir_async_api *async; /* since 0.3: weir/async.h */
 } weir_host;
 
 extern const weir_host *weir_host_ __attribute__((visibility("hidden")));
@@ -272,6 +280,53 @@ static inline weir_reason weir_reason_of(const weir_req *req, weir_str *name, we
 static inline void weir_set_groups(weir_req *req, const weir_str *groups, int n)
 {
     weir_host_->req->set_groups(req, groups, n);
+}
+
+/* WEIR_REQ_START: another address ("192.0.2.1", "[2001:db8::1]:4711") stands for the client from now
+ * on, in everything that asks for one: somebody in front of weir has told it. WEIR_ERROR: it is
+ * none. Since 0.3. */
+static inline weir_rc weir_set_client_addr(weir_req *req, weir_str addr)
+{
+    return weir_host_->req->set_client_addr(req, addr);
+}
+
+/* ---- connections, as hooks get them and weir_conn_of(), not codecs; since 0.3 ---- */
+
+/* The connection that a request came on. */
+static inline weir_conn *weir_conn_of(const weir_req *req)
+{
+    return weir_host_->req->conn(req);
+}
+
+/* The other side's address with its port, borrowed until the next call. */
+static inline weir_str weir_conn_addr(const weir_conn *conn)
+{
+    return weir_host_->conn->addr(conn);
+}
+
+/* Another address stands for the client on this connection. WEIR_ERROR: it is none. */
+static inline weir_rc weir_conn_set_addr(weir_conn *conn, weir_str addr)
+{
+    return weir_host_->conn->set_addr(conn, addr);
+}
+
+/* WEIR_CONN_PREREAD: the first bytes that have come, borrowed until the hook returns; up to 16 KiB.
+ * WEIR_NEXT, or WEIR_WANT_READ: there are none yet (return that). */
+static inline weir_rc weir_conn_preread(weir_conn *conn, weir_str *bytes)
+{
+    return weir_host_->conn->preread(conn, bytes);
+}
+
+/* WEIR_CONN_PREREAD: the first `n` of them were for this module: nobody else sees them. */
+static inline weir_rc weir_conn_consume(weir_conn *conn, size_t n)
+{
+    return weir_host_->conn->consume(conn, n);
+}
+
+/* A pointer of this module's own, NULL at first, that stays with the connection. */
+static inline void **weir_conn_slot(weir_conn *conn)
+{
+    return weir_host_->conn->slot(conn);
 }
 
 /* ---- bodies ---- */

@@ -30,6 +30,8 @@
  *        codecs towards backends, weir_stream; watch() and told()
  *        metrics (weir/metrics.h)
  *        ctx_free, WEIR_OPT_BARE; syscalls
+ *        ctx_free, WEIR_OPT_BARE
+ *        phases of connections, weir_set_client_addr(); weir/async.h
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
@@ -41,6 +43,7 @@
 #include "fields.h"
 #include "options.h"
 #include "host.h"
+#include "async.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,11 +53,20 @@ extern "C" {
  * the request's route (before a route is chosen: for the site; before a site: the top level). */
 typedef weir_rc weir_hook_fn(weir_req *req, const void *conf);
 
+/* A hook of a phase of connections (WEIR_CONN_*). No site is known then: `conf` is that of the
+ * listener's site that answers any host, or of its first, and only that site's modules are asked.
+ * WEIR_NEXT; WEIR_DONE: skip the phase's remaining hooks; WEIR_HANDLED or WEIR_ERROR: close the
+ * connection; PREREAD alone: WEIR_WANT_READ, call me again when more has come. */
+typedef weir_rc weir_conn_hook_fn(weir_conn *conn, const void *conf);
+
 typedef struct {
     weir_phase phase;
     int32_t stage;             /* -2 .. 2: early to late in the phase; 0 is usual */
     const char *before, *after; /* space-separated module or capability names, may be NULL */
-    weir_hook_fn *fn;
+    union {
+        weir_hook_fn *fn;
+        weir_conn_hook_fn *conn_fn; /* of WEIR_CONN_*; since 0.3 */
+    };
 } weir_hook;
 
 /* A variable "name", or with a trailing "*" all that begin so; `suffix` is then the rest.
@@ -76,7 +88,8 @@ typedef struct {
      * WEIR_AGAIN when suspended (start is called again after the resume); WEIR_NEXT to decline. */
     weir_rc (*start)(weir_req *req, const void *conf);
     /* Appends at most about `room` bytes to `out`. WEIR_MORE: call me again when there is room;
-     * WEIR_OK: that was all; WEIR_ERROR: the stream is aborted, never ended as if whole. */
+     * WEIR_AGAIN (since 0.3): nothing now, weir_pull_ready() will tell; WEIR_OK: that was all;
+     * WEIR_ERROR: the stream is aborted, never ended as if whole. */
     weir_rc (*pull)(weir_req *req, const void *conf, weir_chain *out, size_t room);
 } weir_handler_ops;
 

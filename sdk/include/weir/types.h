@@ -73,6 +73,7 @@ enum {
     WEIR_HANDLED = 2,  /* the response is decided: reply, respond or forward was called */
     WEIR_AGAIN = 3,    /* suspended; legal only while a token is outstanding */
     WEIR_MORE = 4,     /* pull: there is more, call again when there is room */
+    WEIR_WANT_READ = 5, /* WEIR_CONN_PREREAD: more bytes are needed to tell */
     WEIR_ERROR = -1,   /* my fault: charged to this module, then the phase's error policy */
     WEIR_GONE = -2,    /* a stale token, an ended request */
     WEIR_NOTFOUND = -3 /* there is no such field, variable, peer */
@@ -81,6 +82,9 @@ enum {
 /* The points of a connection's and a request's life, in the order in which they are reached.
  * Gaps leave room. What each accepts and what an error there means is in the manual. */
 typedef enum {
+    WEIR_CONN_ACCEPT = 10,  /* a client has connected, nothing was read (since 0.3) */
+    WEIR_CONN_PREREAD = 20, /* its first bytes are there, before any handshake (since 0.3) */
+    WEIR_CONN_CLOSE = 90,   /* it is gone; for each that was accepted, once (since 0.3) */
     WEIR_REQ_START = 110,   /* head parsed, no site chosen yet */
     WEIR_REQ_REWRITE = 120, /* site chosen; path, query and host may change: then the route */
     WEIR_REQ_LIMIT = 130,   /* rates, concurrency: before what is expensive */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir/async.h - what takes its time: bodies that are made as they are wanted, work that blocks.
+ *
+ * Everything here is called on the worker's loop thread and returns at once. Included by module.h;
+ * since 0.3. */
+#ifndef WEIR_ASYNC_H
+#define WEIR_ASYNC_H
+
+#include "host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Makes a piece of a response's body: appends at most about `room` bytes to `out`. WEIR_MORE: ask
+ * again when there is room; WEIR_AGAIN: nothing more now, weir_pull_ready() will tell; WEIR_OK:
+ * that was all; WEIR_ERROR: the stream is aborted, never ended as if whole. */
+typedef weir_rc weir_pull_fn(weir_req *req, void *state, weir_chain *out, size_t room);
+
+struct weir_async_api {
+    uint32_t size;
+    weir_rc (*respond_from)(weir_req *req, uint32_t status, int64_t length, weir_pull_fn *pull,
+                            void (*end)(weir_req *req, void *state), void *state);
+    void (*pull_ready)(weir_req *req);
+    weir_rc (*offload)(void (*work)(void *arg), void (*done)(void *arg), void *arg);
+};
+
+/* Answers from a hook (WEIR_REQ_LIMIT .. WEIR_REQ_LOOKUP) or a handler's start() with a body that
+ * pull() makes. `length` of the body, or -1 when it is not known. end() (may be NULL) is called
+ * once, when the request ends, however it does; never before this returns. Returns WEIR_HANDLED, to
+ * be returned by the caller; WEIR_ERROR when there is a response already: end() is not called then. */
+static inline weir_rc weir_respond_from(weir_req *req, uint32_t status, int64_t length,
+                                        weir_pull_fn *pull,
+                                        void (*end)(weir_req *req, void *state), void *state)
+{
+    return weir_host_->async->respond_from(req, status, length, pull, end, state);
+}
+
+/* After a pull() that said WEIR_AGAIN, a handler's included: there is more, ask again. May be
+ * called at any time while the request lives. */
+static inline void weir_pull_ready(weir_req *req)
+{
+    weir_host_->async->pull_ready(req);
+}
+
+/* Calls work(arg) on a thread of a small pool, then done(arg) on the loop thread. work() may block,
+ * and touch what `arg` leads to and nothing else: no weir_ function, no request. The request may be
+ * gone when done() is called: keep its token, weir_resume() tells. WEIR_ERROR: not in a worker. */
+static inline weir_rc weir_offload(void (*work)(void *arg), void (*done)(void *arg), void *arg)
+{
+    return weir_host_->async->offload(work, done, arg);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
