@@ -2,9 +2,11 @@
 #include "base/chain.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/recycle.h"
 
 #define SMALL 64 /* bytes for which a buffer of their own would be a waste */
@@ -193,8 +195,38 @@ static void move_first(struct weir_chain *dst, struct weir_chain *src)
     dst->bytes += link->n;
 }
 
-/* The first `n` bytes of a link become a link of their own; only for kinds whose reference can be
- * shared: a memory slice with an unref is copied. */
+/* What several links hold one reference to. */
+struct shared {
+    unsigned refs;
+    void (*unref)(void *);
+    void *arg;
+};
+
+static void shared_release(void *arg)
+{
+    struct shared *shared = arg;
+
+    if (--shared->refs == 0) {
+        shared->unref(shared->arg);
+        free(shared);
+    }
+}
+
+/* One more link is to hold what this one does. */
+static void *share(struct link *link)
+{
+    struct shared *shared = link->arg;
+
+    if (link->unref != shared_release) {
+        shared = mem_alloc(sizeof(*shared));
+        *shared = (struct shared){.refs = 1, .unref = link->unref, .arg = link->arg};
+        set_unref(link, shared_release, shared);
+    }
+    shared->refs++;
+    return shared;
+}
+
+/* The first `n` bytes of a link become a link of their own, which shares its reference. */
 static void split_first(struct weir_chain *dst, struct weir_chain *src, uint64_t n)
 {
     struct link *link = src->first;
@@ -202,9 +234,13 @@ static void split_first(struct weir_chain *dst, struct weir_chain *src, uint64_t
     if (link->kind == LINK_BUF) {
         chain_add_buf(dst, link->buf, link->p, n);
     } else if (link->kind == LINK_FILE) {
-        chain_add_file(dst, link->fd, link->off, n, NULL, NULL);
+        void *shared = link->unref ? share(link) : NULL;
+
+        chain_add_file(dst, link->fd, link->off, n, shared ? shared_release : NULL, shared);
     } else {
-        chain_add_copy(dst, link->p, n);
+        void *shared = link->unref ? share(link) : NULL;
+
+        chain_add_ref(dst, link->p, n, shared ? shared_release : NULL, shared);
     }
     chain_drop(src, n);
 }
@@ -302,6 +338,69 @@ ssize_t chain_peek(const struct weir_chain *chain, void *out, size_t n)
         done += part;
     }
     return (ssize_t)done;
+}
+
+bool chain_load_first(struct weir_chain *chain)
+{
+    struct link *file = chain->first;
+
+    if (!file || file->kind != LINK_FILE) {
+        return file && file->kind != LINK_PIPE;
+    }
+    struct buf *buf = buf_create();
+    size_t n = file->n < buf->cap ? file->n : buf->cap;
+    ssize_t got = pread(file->fd, buf->data, n, (off_t)file->off);
+    if (got > 0) {
+        struct weir_chain piece = {0};
+        struct weir_chain rest = *chain;
+
+        buf->used = (uint32_t)got;
+        chain_add_buf(&piece, buf, buf->data, (size_t)got);
+        chain_drop(&rest, (uint64_t)got);
+        chain_move(&piece, &rest, rest.bytes);
+        *chain = piece;
+    }
+    buf_release(buf);
+    return got > 0;
+}
+
+/* Where chain_reserve() found no room behind the last link. */
+static struct buf *reserved;
+
+void *chain_reserve(struct weir_chain *chain, size_t want, size_t *got)
+{
+    struct link *last = chain->last;
+
+    if (reserved) {
+        buf_release(reserved); /* nothing was committed */
+        reserved = NULL;
+    }
+    if (last && last->kind == LINK_BUF && last->buf->refs == 1 &&
+        last->p + last->n == last->buf->data + last->buf->used &&
+        buf_room(last->buf) >= (want < SMALL ? want : SMALL) && buf_room(last->buf) > 0) {
+        *got = buf_room(last->buf);
+        return last->buf->data + last->buf->used;
+    }
+    reserved = buf_create();
+    *got = buf_room(reserved);
+    return reserved->data;
+}
+
+void chain_commit(struct weir_chain *chain, size_t used)
+{
+    if (used == 0) {
+        return;
+    }
+    if (!reserved) {
+        chain->last->buf->used += (uint32_t)used;
+        chain->last->n += used;
+        chain->bytes += used;
+        return;
+    }
+    reserved->used = (uint32_t)used;
+    chain_add_buf(chain, reserved, reserved->data, used);
+    buf_release(reserved);
+    reserved = NULL;
 }
 
 void chain_trim(void)

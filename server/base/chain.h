@@ -82,6 +82,14 @@ int chain_iov(const struct weir_chain *chain, struct iovec *iov, int max, size_t
  * is read with pread, a pipe stops it). Returns the bytes copied, or -1 with errno. */
 ssize_t chain_peek(const struct weir_chain *chain, void *out, size_t n);
 
+/* The first link is in memory afterwards: of a file a piece is read. False: it is empty, a pipe, or
+ * cannot be read (the file shrank). */
+bool chain_load_first(struct weir_chain *chain);
+/* Room for at least one byte behind the last; *got: how many. chain_commit() appends the first `used`
+ * of them. Nothing else may happen to the chain in between. */
+void *chain_reserve(struct weir_chain *chain, size_t want, size_t *got);
+void chain_commit(struct weir_chain *chain, size_t used);
+
 void chain_trim(void);
 
 #endif

@@ -14,6 +14,7 @@
 #include "http/codec.h"
 #include "http/codec_server.h"
 #include "http/conn_phase.h"
+#include "http/filtering.h"
 #include "http/maker.h"
 #include "http/server.h"
 #include "http/template.h"
@@ -141,6 +142,11 @@ static weir_rc api_edit(weir_req *req, weir_side side, weir_edit_op op, uint32_t
 static uint32_t api_status(const weir_req *req)
 {
     return req->status;
+}
+
+static int64_t api_length(const weir_req *req)
+{
+    return req->length;
 }
 
 static weir_rc api_set_status(weir_req *req, uint32_t status)
@@ -322,6 +328,7 @@ static const weir_req_api req_api = {
     .set_groups = api_set_groups,
     .set_client_addr = api_set_client_addr,
     .conn = conn_phase_handle,
+    .length = api_length,
 };
 
 /* ---- chains ---- */
@@ -351,12 +358,28 @@ static weir_rc api_add_file(weir_chain *chain, int fd, uint64_t offset, uint64_t
     return WEIR_OK;
 }
 
+static bool api_first(weir_chain *chain, weir_str *bytes)
+{
+    if (!chain_load_first(chain)) {
+        *bytes = (weir_str){0};
+        return false;
+    }
+    *bytes = (weir_str){chain->first->p, chain->first->n};
+    return true;
+}
+
 static const weir_chain_api chain_api = {
     .size = sizeof(chain_api),
     .bytes = api_bytes,
     .copy = api_copy,
     .add_ref = api_add_ref,
     .add_file = api_add_file,
+    .room = filter_chain_room,
+    .first = api_first,
+    .drop = chain_drop,
+    .move = chain_move,
+    .reserve = filter_chain_reserve,
+    .commit = chain_commit,
 };
 
 /* ---- time ---- */
@@ -543,10 +566,16 @@ static weir_rc api_offload(void (*work)(void *), void (*done)(void *), void *arg
     return offload_start(work, done, arg) ? WEIR_OK : WEIR_ERROR;
 }
 
+static void api_pull_ready(weir_req *req)
+{
+    filtering_wake(req);
+    maker_ready(req);
+}
+
 static const struct weir_async_api async_api = {
     .size = sizeof(async_api),
     .respond_from = maker_respond,
-    .pull_ready = maker_ready,
+    .pull_ready = api_pull_ready,
     .offload = api_offload,
 };
 

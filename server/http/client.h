@@ -5,6 +5,7 @@
 #define HTTP_CLIENT_H
 
 #include "base/addr.h"
+#include "http/filtering.h"
 #include "http/request.h"
 #include "net/conn.h"
 
@@ -73,7 +74,7 @@ extern bool clients_moving; /* what can be moved goes to the next generation: se
 /* See client_ops. */
 static inline bool client_flush(struct weir_req *req)
 {
-    return req->client->ops->flush(req);
+    return req->filters ? filtering_flush(req) : req->client->ops->flush(req);
 }
 
 /* Bytes of req->out wait because the client is slow. */
@@ -86,7 +87,11 @@ static inline bool client_is_stalled(const struct weir_req *req)
  * what is there. */
 static inline void client_want_body(struct weir_req *req)
 {
-    req->client->ops->want_body(req);
+    if (req->body_filters) {
+        filtering_want_body(req);
+    } else {
+        req->client->ops->want_body(req);
+    }
 }
 
 /* Do response bytes go to the socket as they are, so that splice may carry them? */

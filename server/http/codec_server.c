@@ -204,7 +204,7 @@ static void deliver(struct weir_req *req)
     while (req->wants_body && (!chain_is_empty(&req->body_in) || req->body_in_done) &&
            req->source && req->source->request_body) {
         req->wants_body = false;
-        req->source->request_body(req);
+        request_deliver_body(req);
     }
     req->delivering = false;
     acknowledge(req);

@@ -205,7 +205,7 @@ static void pump_body(struct client *client)
             req->wants_body = false;
             timer_stop(&client->conn.timer);
             if (req->source && req->source->request_body) {
-                req->source->request_body(req);
+                request_deliver_body(req);
             }
         }
     }

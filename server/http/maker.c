@@ -52,6 +52,7 @@ static void resume(struct weir_req *req)
         }
         if (rc == WEIR_AGAIN) {
             maker->waits = !maker->is_ready;
+            response_flush(req);
         } else if (rc != WEIR_MORE) {
             response_abort(req, WEIR_REASON_PROXY_INTERNAL_ERROR, "a module failed in the body");
         }

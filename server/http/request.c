@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "http/client.h"
+#include "http/filtering.h"
 #include "http/maker.h"
 #include "module/registry.h"
 #include "upstream/exchange.h"
@@ -715,6 +716,9 @@ static bool step_over(struct weir_req *req)
     switch (done) {
     case STEP_START:
         return choose_site(req) && choose_route(req);
+    case STEP_PREPARE:
+        filtering_begin_request(req);
+        return true;
     case STEP_REWRITE:
         return rewritten_again(req) && (req->step != STEP_LIMIT || body_is_allowed(req));
     default:
@@ -877,13 +881,14 @@ void request_end(struct weir_req *req)
         run_all(req, PHASE_END);
     }
     cancel_suspension(req);
-    if (req->ctx) {
-        free_contexts(req);
-    }
+    filtering_end(req);
     if (req->source && req->source->cancel) {
         req->source->cancel(req);
     } else if (req->exchange) {
         exchange_end(req); /* it failed: a reply of weir's took its place */
+    }
+    if (req->ctx) {
+        free_contexts(req);
     }
     chain_clear(&req->body_in);
     chain_clear(&req->body);
@@ -898,10 +903,33 @@ void request_end(struct weir_req *req)
     arena_fini(&arena);
 }
 
-void request_run_response_hooks(struct weir_req *req)
+void request_run_response_hooks(struct weir_req *req, enum phase phase)
 {
-    if (req->plan) {
-        run_all(req, PHASE_RES_START);
-        run_all(req, PHASE_RES_HEADERS);
+    run_all(req, phase);
+}
+
+/* ---- the body, with and without filters ---- */
+
+struct weir_chain *request_body(struct weir_req *req)
+{
+    return req->body_filters ? filtering_body(req) : &req->body_in;
+}
+
+bool request_body_is_done(const struct weir_req *req)
+{
+    return req->body_filters ? filtering_body_is_done(req) : req->body_in_done;
+}
+
+uint64_t request_body_total(const struct weir_req *req)
+{
+    return req->body_filters ? filtering_body_total(req) : req->body_in_total;
+}
+
+void request_deliver_body(struct weir_req *req)
+{
+    if (req->body_filters) {
+        filtering_deliver_body(req);
+    } else {
+        req->source->request_body(req);
     }
 }

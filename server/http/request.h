@@ -17,6 +17,8 @@ struct attempt;
 struct client;
 struct exchange;
 struct maker;
+struct request_filters;
+struct response_filters;
 struct refusal;
 struct weir_req;
 
@@ -86,12 +88,16 @@ struct weir_req {
     uint64_t body_skipped;           /* bytes dropped after the answer */
     uint64_t body_acked;             /* bytes that made room for others in a codec's window */
     uint64_t moved_ms;               /* when a codec's stream last made progress */
+    struct request_filters *body_filters; /* of the request's body; NULL: none */
     struct fields request_trailers;
 
     /* the response */
     const struct source_ops *source; /* NULL: all of it is in `out` */
     struct exchange *exchange;       /* the source, when it is an upstream */
     struct maker *maker;             /* the source, when it is a module */
+    struct response_filters *filters; /* NULL: none takes part */
+    bool is_stored;                  /* a hook of the lookup phase has made it */
+    bool is_live;                    /* each piece of the body is waited for */
     struct weir_chain body;          /* a handler's body before weir_respond() */
     struct weir_chain out;           /* framed bytes on their way to the client */
     struct buf *out_text;            /* heads and chunk frames are written here */
@@ -145,20 +151,33 @@ void response_start(struct weir_req *req, uint32_t status, int64_t length);
 void response_add(struct weir_req *req, struct weir_chain *data);
 /* The body is complete. */
 void response_finish(struct weir_req *req);
+/* Nothing more comes for a while: filters pass on what they can. */
+void response_flush(struct weir_req *req);
+/* What filters have made of it, for filtering.c. */
+void response_add_filtered(struct weir_req *req, struct weir_chain *data);
+void response_finish_filtered(struct weir_req *req);
 /* It never will be: cuts the connection, so that nobody takes it for whole. */
 void response_abort(struct weir_req *req, weir_reason reason, const char *detail);
 
 /* An interim response (1xx), at once: status and fields given. */
 void response_interim(struct weir_req *req, uint32_t status, const struct fields *fields);
 
-/* Body bytes that wait for the client, framing included: a source may stop at its window. */
+/* Body bytes that wait for filters or the client, framing included: a source may stop at its
+ * window. */
 uint64_t response_waiting(const struct weir_req *req);
 
 /* The body comes from there from now on. */
 void request_set_source(struct weir_req *req, const struct source_ops *source);
 
-/* RES_START and RES_HEADERS, for response_start(). */
-void request_run_response_hooks(struct weir_req *req);
+/* RES_START or RES_HEADERS, for response_start(). */
+void request_run_response_hooks(struct weir_req *req, enum phase phase);
+
+/* The request's body as the source reads it, after filters; is it complete, how long was it? */
+struct weir_chain *request_body(struct weir_req *req);
+bool request_body_is_done(const struct weir_req *req);
+uint64_t request_body_total(const struct weir_req *req);
+/* The codec has more of it in req->body_in, or its end, and req->source takes request bodies. */
+void request_deliver_body(struct weir_req *req);
 /* Does the content of the response go without saying: HEAD, 204, 304? */
 bool response_is_bodyless(const struct weir_req *req);
 

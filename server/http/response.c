@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "module/registry.h"
 #include "http/client.h"
+#include "http/filtering.h"
 #include "http/request.h"
 
 #include <string.h>
@@ -81,20 +82,40 @@ bool response_is_bodyless(const struct weir_req *req)
 
 uint64_t response_waiting(const struct weir_req *req)
 {
-    return req->out.bytes;
+    return req->out.bytes + (req->filters ? filtering_waiting(req) : 0);
 }
 
 void request_set_source(struct weir_req *req, const struct source_ops *source)
 {
-    req->source = source;
+    if (req->filters) {
+        filtering_set_source(req, source);
+    } else {
+        req->source = source;
+    }
+}
+
+/* Somebody waits for each piece of it: filters are not to hold any back. */
+static bool is_live(const struct weir_req *req)
+{
+    const weir_field *type = fields_get(&req->fields[WEIR_RESPONSE], WEIR_F_CONTENT_TYPE);
+    const weir_field *buffering = fields_get(&req->fields[WEIR_RESPONSE], WEIR_F_X_ACCEL_BUFFERING);
+
+    return (type && str_starts_with(type->value, STR("text/event-stream"))) ||
+           (buffering && str_ieq(buffering->value, STR("no")));
 }
 
 void response_start(struct weir_req *req, uint32_t status, int64_t length)
 {
+    req->is_stored = req->step == STEP_LOOKUP;
     req->step = STEP_RESPONSE;
     req->status = (uint16_t)status;
     req->length = length;
-    request_run_response_hooks(req);
+    if (req->plan) {
+        request_run_response_hooks(req, PHASE_RES_START);
+        filtering_begin_response(req);
+        request_run_response_hooks(req, PHASE_RES_HEADERS);
+        req->is_live = req->is_live || (req->filters && is_live(req));
+    }
     if (!client_is_kept(req->client) || client_may_still_send(req) ||
         (req->limits && req->client->served >= req->limits->keepalive_requests)) {
         req->close_after = true;
@@ -113,6 +134,17 @@ void response_interim(struct weir_req *req, uint32_t status, const struct fields
 
 void response_add(struct weir_req *req, struct weir_chain *data)
 {
+    if (req->filters) {
+        if (!chain_is_empty(data)) {
+            filtering_put(req, data, req->is_live ? WEIR_IN_FLUSH : 0);
+        }
+    } else {
+        response_add_filtered(req, data);
+    }
+}
+
+void response_add_filtered(struct weir_req *req, struct weir_chain *data)
+{
     uint64_t n = data->bytes;
 
     if (n == 0) {
@@ -127,6 +159,26 @@ void response_add(struct weir_req *req, struct weir_chain *data)
 }
 
 void response_finish(struct weir_req *req)
+{
+    struct weir_chain none = {0};
+
+    if (req->filters && !req->aborted) {
+        filtering_put(req, &none, WEIR_IN_END);
+    } else {
+        response_finish_filtered(req);
+    }
+}
+
+void response_flush(struct weir_req *req)
+{
+    struct weir_chain none = {0};
+
+    if (req->filters && !req->aborted && !req->finished) {
+        filtering_put(req, &none, WEIR_IN_FLUSH);
+    }
+}
+
+void response_finish_filtered(struct weir_req *req)
 {
     if (req->finished) {
         return;

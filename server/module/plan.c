@@ -49,7 +49,10 @@ const char *phase_name(enum phase phase)
 /* A module's hook in the phase, once per module: its scopes stay together, outermost first. */
 struct node {
     const struct plan_use *use;
-    const weir_hook *hook;
+    const weir_hook *hook;          /* or */
+    const weir_filter_ops *filter;
+    int32_t stage;
+    const char *before, *after;
     int64_t admin;  /* place in the admin's order; -1: not named */
     bool placed;
 };
@@ -86,8 +89,8 @@ static bool must_precede(const struct node *a, const struct node *b)
     if (a->admin >= 0 && b->admin >= 0) {
         return a->admin < b->admin;
     }
-    return (a->hook->before && word_names(a->hook->before, b)) ||
-           (b->hook->after && word_names(b->hook->after, a));
+    return (a->before && word_names(a->before, b)) ||
+           (b->after && word_names(b->after, a));
 }
 
 /* Of two that may both run next: stage, then name. */
@@ -96,8 +99,8 @@ static bool is_better(const struct node *a, const struct node *b)
     if (!b) {
         return true;
     }
-    if (a->hook->stage != b->hook->stage) {
-        return a->hook->stage < b->hook->stage;
+    if (a->stage != b->stage) {
+        return a->stage < b->stage;
     }
     weir_str x = a->use->module->name, y = b->use->module->name;
     int order = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
@@ -130,12 +133,11 @@ static struct node *next_node(struct sorter *s)
     return best;
 }
 
-static void describe_cycle(const struct sorter *s, enum phase phase, char *error,
+static void describe_cycle(const struct sorter *s, const char *what, char *error,
                            size_t error_size)
 {
     const struct node *node = NULL;
-    size_t n = (size_t)snprintf(error, error_size, "the hooks of phase %s wait for each other:",
-                                phase_name(phase));
+    size_t n = (size_t)snprintf(error, error_size, "%s wait for each other:", what);
 
     for (uint32_t i = 0; i < s->n && !node; i++) {
         node = s->nodes[i].placed ? NULL : &s->nodes[i];
@@ -211,7 +213,10 @@ static bool flatten(struct arena *arena, struct sorter *s, uint32_t total, enum 
         struct node *node = next_node(s);
 
         if (!node) {
-            describe_cycle(s, phase, error, error_size);
+            char what[64];
+
+            snprintf(what, sizeof(what), "the hooks of phase %s", phase_name(phase));
+            describe_cycle(s, what, error, error_size);
             return false;
         }
         node->placed = true;
@@ -244,12 +249,76 @@ static bool build_phase(struct arena *arena, const struct plan_use *uses, uint32
                 s.nodes[s.n++] = (struct node){
                     .use = &uses[i],
                     .hook = &desc->hooks[k],
+                    .stage = desc->hooks[k].stage,
+                    .before = desc->hooks[k].before,
+                    .after = desc->hooks[k].after,
                     .admin = admin_place(orders, order_n, phase, uses[i].module->name)};
                 total += scopes_of(&uses[i]);
             }
         }
     }
     bool fine = flatten(arena, &s, total, phase, plan, error, error_size);
+    free(s.nodes);
+    return fine;
+}
+
+static uint32_t filters_of(const struct plan_use *use, weir_side side, struct node *nodes)
+{
+    const weir_filter_ops *const *at = use->module->desc->filters;
+    uint32_t n = 0;
+
+    for (; at && *at; at++) {
+        if ((*at)->side == side) {
+            nodes[n++] = (struct node){.use = use,
+                                       .filter = *at,
+                                       .stage = (int32_t)(*at)->stage,
+                                       .before = (*at)->before,
+                                       .after = (*at)->after,
+                                       .admin = -1};
+        }
+    }
+    return n;
+}
+
+static uint32_t filters_in(const weir_module *desc)
+{
+    uint32_t n = 0;
+
+    while (desc->filters && desc->filters[n]) {
+        n++;
+    }
+    return n;
+}
+
+static bool build_filters(struct arena *arena, const struct plan_use *uses, uint32_t use_n,
+                          weir_side side, struct plan *plan, char *error, size_t error_size)
+{
+    struct sorter s = {0};
+    uint32_t most = 0;
+    bool fine = true;
+
+    for (uint32_t i = 0; i < use_n; i++) {
+        most += filters_in(uses[i].module->desc);
+    }
+    s.nodes = mem_zalloc((most + 1) * sizeof(*s.nodes));
+    for (uint32_t i = 0; i < use_n; i++) {
+        s.n += filters_of(&uses[i], side, s.nodes + s.n);
+    }
+    struct plan_filter *filters = arena_alloc(arena, (s.n + 1) * sizeof(*filters));
+    for (uint32_t i = 0; i < s.n && fine; i++) {
+        struct node *node = next_node(&s);
+
+        if (node) {
+            node->placed = true;
+            filters[i] = (struct plan_filter){
+                .ops = node->filter, .conf = node->use->conf, .module = node->use->module};
+        } else {
+            describe_cycle(&s, "the body filters", error, error_size);
+            fine = false;
+        }
+    }
+    plan->filters[side] = filters;
+    plan->filter_n[side] = fine ? s.n : 0;
     free(s.nodes);
     return fine;
 }
@@ -290,5 +359,6 @@ bool plan_build(struct arena *arena, const struct plan_use *uses, uint32_t use_n
             return false;
         }
     }
-    return true;
+    return build_filters(arena, uses, use_n, WEIR_REQUEST, plan, error, error_size) &&
+           build_filters(arena, uses, use_n, WEIR_RESPONSE, plan, error, error_size);
 }

@@ -42,7 +42,16 @@ struct plan_hook {
     struct plan_account account;
 };
 
+/* A body filter, in the order in which bytes pass. */
+struct plan_filter {
+    const weir_filter_ops *ops;
+    const void *conf;
+    const struct module *module;
+};
+
 struct plan {
+    const struct plan_filter *filters[2]; /* by weir_side */
+    uint32_t filter_n[2];
     const struct plan_hook *hooks[PHASE_COUNT];
     uint32_t hook_n[PHASE_COUNT];
     const struct module *handler;     /* NULL: the route has no content */

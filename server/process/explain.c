@@ -132,6 +132,17 @@ static void print_module(struct question *q, const struct route *route,
     config_each_option(q->config, route, module, print_option, NULL);
 }
 
+/* Those that may take part: each decides when it sees the head. */
+static void print_filters(const struct plan *plan, weir_side side, const char *label)
+{
+    for (uint32_t i = 0; i < plan->filter_n[side]; i++) {
+        const struct module *module = plan->filters[side][i].module;
+
+        printf("  %-10s %.*s: %s\n", label, (int)module->name.n, module->name.p,
+               plan->filters[side][i].ops->name);
+    }
+}
+
 static void print_hooks(const struct plan *plan)
 {
     printf("hooks\n");
@@ -142,6 +153,12 @@ static void print_hooks(const struct plan *plan)
             printf("  %-10s %.*s\n", phase_name((enum phase)phase), (int)module->name.n,
                    module->name.p);
         }
+        if (phase == PHASE_PREPARE) {
+            print_filters(plan, WEIR_REQUEST, "upload");
+        }
+        if (phase == PHASE_RES_HEADERS) {
+            print_filters(plan, WEIR_RESPONSE, "download");
+        }
         if (phase == PHASE_LOOKUP) {
             printf("  %-10s %.*s\n", "content",
                    plan->handler ? (int)plan->handler->name.n : 11,
@@ -150,30 +167,43 @@ static void print_hooks(const struct plan *plan)
     }
 }
 
+struct seen {
+    const struct module *modules[64];
+    unsigned n;
+};
+
+static void print_once(struct question *q, const struct route *route, struct seen *seen,
+                       const struct module *module)
+{
+    for (unsigned i = 0; i < seen->n; i++) {
+        if (seen->modules[i] == module) {
+            return;
+        }
+    }
+    if (seen->n < WEIR_COUNT(seen->modules)) {
+        seen->modules[seen->n++] = module;
+        print_module(q, route, module);
+    }
+}
+
 /* Each module once, the handler first, in the order in which hooks reach them. */
 static void print_settings(struct question *q, const struct route *route)
 {
     const struct plan *plan = &route->plan;
-    const struct module *seen[64];
-    unsigned n = 0;
+    struct seen seen = {0};
 
     printf("settings\n");
     if (plan->handler) {
-        seen[n++] = plan->handler;
-        print_module(q, route, plan->handler);
+        print_once(q, route, &seen, plan->handler);
     }
     for (int phase = 0; phase < PHASE_COUNT; phase++) {
         for (uint32_t i = 0; i < plan->hook_n[phase]; i++) {
-            const struct module *module = plan->hooks[phase][i].module;
-            bool known = false;
-
-            for (unsigned k = 0; k < n; k++) {
-                known = known || seen[k] == module;
-            }
-            if (!known && n < 64) {
-                seen[n++] = module;
-                print_module(q, route, module);
-            }
+            print_once(q, route, &seen, plan->hooks[phase][i].module);
+        }
+    }
+    for (int side = 0; side < 2; side++) {
+        for (uint32_t i = 0; i < plan->filter_n[side]; i++) {
+            print_once(q, route, &seen, plan->filters[side][i].module);
         }
     }
 }

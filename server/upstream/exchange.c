@@ -331,12 +331,13 @@ static void begin_attempt(struct exchange *ex, struct weir_peer *peer)
 static void rewind_body(struct exchange *ex)
 {
     if (!chain_is_empty(&ex->replay)) {
+        struct weir_chain *body = request_body(ex->req);
         struct weir_chain again = ex->replay;
 
         ex->replay = (struct weir_chain){0};
         ex->body_sent = false;
-        chain_move(&again, &ex->req->body_in, ex->req->body_in.bytes);
-        ex->req->body_in = again; /* the body begins anew */
+        chain_move(&again, body, body->bytes);
+        *body = again; /* the body begins anew */
     } else if (ex->req->head.framing != FRAMING_NONE) {
         ex->body_sent = false;
     }
@@ -386,7 +387,7 @@ bool exchange_sink_is_full(const struct exchange *ex)
     if (ex->buffering) {
         limit = conf->buffer_body + (ex->spill.failed ? 0 : conf->buffer_file);
     }
-    return ex->req->out.bytes >= (limit > SINK_WINDOW ? limit : SINK_WINDOW);
+    return response_waiting(ex->req) >= (limit > SINK_WINDOW ? limit : SINK_WINDOW);
 }
 
 static void on_tunnel_end(struct tunnel *tunnel)
@@ -537,17 +538,18 @@ static void begin(struct exchange *ex)
 static bool collect_body(struct exchange *ex)
 {
     struct weir_req *req = ex->req;
+    struct weir_chain *body = request_body(req);
 
-    if (req->body_in.bytes > ex->conf->buffer_body) {
+    if (body->bytes > ex->conf->buffer_body) {
         struct weir_chain piece = {0};
 
-        chain_move(&piece, &req->body_in, req->body_in.bytes);
+        chain_move(&piece, body, body->bytes);
         if (!ex->spill.failed) {
             spill_write(&ex->spill, &piece);
         }
-        chain_move(&req->body_in, &piece, piece.bytes);
+        chain_move(body, &piece, piece.bytes);
     }
-    if (!req->body_in_done) {
+    if (!request_body_is_done(req)) {
         client_want_body(req);
         return false;
     }

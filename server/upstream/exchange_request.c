@@ -89,13 +89,13 @@ weir_str exchange_host(const struct exchange *ex)
 bool exchange_length(struct exchange *ex, weir_str *text)
 {
     const struct weir_req *req = ex->req;
-    bool whole = ex->conf->request_buffering && req->body_in_done;
+    bool whole = ex->conf->request_buffering && request_body_is_done(req);
 
     if (req->head.framing == FRAMING_NONE || (req->head.framing == FRAMING_CHUNKED && !whole)) {
         return false;
     }
     *text = arena_printf(&ex->req->arena, "%llu",
-                         (unsigned long long)(whole ? req->body_in_total : req->head.content_length));
+                         (unsigned long long)(whole ? request_body_total(req) : req->head.content_length));
     return true;
 }
 
@@ -238,9 +238,9 @@ void exchange_take_body(struct exchange *ex)
     if (ex->body_sent) {
         return;
     }
-    remember(ex, &req->body_in);
-    add_framed(ex, &req->body_in);
-    if (req->body_in_done) {
+    remember(ex, request_body(req));
+    add_framed(ex, request_body(req));
+    if (request_body_is_done(req)) {
         ex->body_sent = true;
         if (ex->chunked_out) {
             add_last_chunk(ex);

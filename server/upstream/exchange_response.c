@@ -114,6 +114,7 @@ void exchange_final_head(struct exchange *ex)
         drop_connection_named(&ex->fields);
     }
     merge_fields(ex);
+    req->is_live = !ex->buffering;
     response_start(req, ex->head.status, length);
 }
 
@@ -245,7 +246,7 @@ void exchange_pass_on(struct exchange *ex, struct weir_chain *data)
 {
     struct weir_req *req = ex->req;
 
-    if (ex->buffering && req->out.bytes + data->bytes > ex->conf->buffer_body &&
+    if (ex->buffering && response_waiting(req) + data->bytes > ex->conf->buffer_body &&
         client_is_stalled(req)) {
         spill_write(&ex->spill, data);
     }
@@ -363,7 +364,7 @@ static bool can_splice(struct exchange *ex)
     if (!ex->head_done || ex->in || ex->head.framing != FRAMING_LENGTH ||
         ex->body_left < SPLICE_MIN || req->chunked_out || req->bodyless ||
         !client_is_plain(req->client) || ex->up->conn.io ||
-        !chain_is_empty(&req->out)) {
+        req->filters || !chain_is_empty(&req->out)) {
         return false;
     }
     if (!ex->pipe) {

@@ -36,7 +36,7 @@ static inline weir_rc weir_respond_from(weir_req *req, uint32_t status, int64_t 
     return weir_host_->async->respond_from(req, status, length, pull, end, state);
 }
 
-/* After a pull() that said WEIR_AGAIN, a handler's included: there is more, ask again. May be
+/* After a pull() that said WEIR_AGAIN, a handler's or filter's included: there is more, ask again. May be
  * called at any time while the request lives. */
 static inline void weir_pull_ready(weir_req *req)
 {

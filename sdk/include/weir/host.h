@@ -67,6 +67,7 @@ typedef struct {
     void (*set_groups)(weir_req *req, const weir_str *groups, int n);
     weir_rc (*set_client_addr)(weir_req *req, weir_str addr);
     weir_conn *(*conn)(const weir_req *req);
+    int64_t (*length)(const weir_req *req);
 } weir_req_api;
 
 typedef struct {
@@ -77,6 +78,13 @@ typedef struct {
                        void *arg);
     weir_rc (*add_file)(weir_chain *chain, int fd, uint64_t offset, uint64_t n,
                         void (*unref)(void *), void *arg);
+    /* since 0.3 */
+    uint64_t (*room)(const weir_chain *out);
+    bool (*first)(weir_chain *chain, weir_str *bytes);
+    void (*drop)(weir_chain *chain, uint64_t n);
+    uint64_t (*move)(weir_chain *to, weir_chain *from, uint64_t n);
+    void *(*reserve)(weir_chain *chain, size_t want, size_t *got);
+    void (*commit)(weir_chain *chain, size_t used);
 } weir_chain_api;
 
 typedef struct {
@@ -204,6 +212,12 @@ static inline weir_rc weir_edit_known(weir_req *req, weir_side side, weir_edit_o
 static inline uint32_t weir_status(const weir_req *req)
 {
     return weir_host_->req->status(req);
+}
+
+/* Length of the response's body as its source has it; -1: not known. Since 0.3. */
+static inline int64_t weir_response_length(const weir_req *req)
+{
+    return weir_host_->req->length(req);
 }
 
 /* WEIR_RES_START only. */
@@ -334,6 +348,45 @@ static inline void **weir_conn_slot(weir_conn *conn)
 static inline uint64_t weir_chain_bytes(const weir_chain *chain)
 {
     return weir_host_->chain->bytes(chain);
+}
+
+/* Filters, in run(): how many bytes `out` still takes. A little more does no harm. Since 0.3, as all
+ * that follows up to weir_chain_commit(). */
+static inline uint64_t weir_chain_room(const weir_chain *out)
+{
+    return weir_host_->chain->room(out);
+}
+
+/* The first run of bytes, borrowed until the chain changes; of a file some are read into memory.
+ * False: there are none. */
+static inline bool weir_chain_first(weir_chain *chain, weir_str *bytes)
+{
+    return weir_host_->chain->first(chain, bytes);
+}
+
+/* Drops the first `n` bytes; `n` is not more than there are. */
+static inline void weir_chain_drop(weir_chain *chain, uint64_t n)
+{
+    weir_host_->chain->drop(chain, n);
+}
+
+/* Moves the first `n` bytes (all, if there are fewer) without copying. Returns how many. */
+static inline uint64_t weir_chain_move(weir_chain *to, weir_chain *from, uint64_t n)
+{
+    return weir_host_->chain->move(to, from, n);
+}
+
+/* Memory to write to, up to *got bytes of it (about `want`, or fewer; 0 only where there is no
+ * room); weir_chain_commit() appends the first `used`. Nothing else may be done with any chain in
+ * between. */
+static inline void *weir_chain_reserve(weir_chain *chain, size_t want, size_t *got)
+{
+    return weir_host_->chain->reserve(chain, want, got);
+}
+
+static inline void weir_chain_commit(weir_chain *chain, size_t used)
+{
+    weir_host_->chain->commit(chain, used);
 }
 
 /* Appends a copy. */

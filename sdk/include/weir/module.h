@@ -32,6 +32,7 @@
  *        ctx_free, WEIR_OPT_BARE; syscalls
  *        ctx_free, WEIR_OPT_BARE
  *        phases of connections, weir_set_client_addr(); weir/async.h
+ *        body filters (weir/filter.h)
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
@@ -42,6 +43,7 @@
 #include "types.h"
 #include "fields.h"
 #include "options.h"
+#include "filter.h"
 #include "host.h"
 #include "async.h"
 
@@ -176,6 +178,7 @@ typedef struct weir_module {
     /* Since 0.3: numbers (SYS_*, <sys/syscall.h>) of system calls that the module needs in workers
      * and that they may not use otherwise; ends with -1. NULL: none. */
     const int *syscalls;
+    const weir_filter_ops *const *filters; /* since 0.3; ends with NULL; NULL: none */
 } weir_module;
 
 /* What a weir_module of ABI 0.1 had. */

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compress.c - gzip, brotli and zstd for responses: which coding a client gets, and for what. The
+ * coders are in coder.h. */
+#include "coder.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct conf {
+    weir_list codings, types;
+    uint64_t min_length;
+    int64_t gzip_level, br_level, zstd_level;
+    bool skip_cookies;
+    /* made by commit */
+    const struct coder *coders[8];
+    uint32_t coder_n;
+};
+
+#define OPT(name_, type_, default_, doc_)                                                          \
+    {.name = #name_, .type = (type_), .offset = offsetof(struct conf, name_), .dflt = (default_),  \
+     .doc = (doc_)}
+#define LEVEL(name_, default_, max_, doc_)                                                         \
+    {.name = #name_, .type = WEIR_T_INT, .offset = offsetof(struct conf, name_),                   \
+     .dflt = (default_), .min = 1, .max = (max_), .doc = (doc_)}
+
+static const weir_opt options[] = {
+    OPT(codings, WEIR_T_LIST | WEIR_T_STR, "zstd br gzip",
+        "The codings to use, the best liked first among those that a client likes equally."),
+    OPT(types, WEIR_T_LIST | WEIR_T_STR,
+        "text/* application/javascript application/json application/xml application/wasm "
+        "application/manifest+json application/ld+json application/rss+xml application/atom+xml "
+        "application/xhtml+xml application/geo+json application/graphql-response+json "
+        "application/vnd.ms-fontobject image/svg+xml image/bmp image/x-icon font/ttf font/otf",
+        "The types that are compressed; \"text/*\" is all that begin so."),
+    OPT(min_length, WEIR_T_SIZE, "256", "Bodies that are known to be smaller stay as they are."),
+    LEVEL(gzip_level, "5", 9, "How hard gzip tries."),
+    LEVEL(br_level, "4", 11, "How hard brotli tries."),
+    LEVEL(zstd_level, "3", 19, "How hard zstd tries."),
+    OPT(skip_cookies, WEIR_T_BOOL, "false",
+        "Leaves answers to requests with cookies alone: what is secret in them could be guessed "
+        "from their length (BREACH)."),
+};
+
+static bool str_is(weir_str a, const char *b)
+{
+    return a.n == strlen(b) && strncasecmp(a.p, b, a.n) == 0;
+}
+
+static weir_str trim(weir_str s)
+{
+    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) {
+        s.n--;
+    }
+    return s;
+}
+
+/* Cuts what is before `separator` off the front; rest->p is NULL after the last part. */
+static weir_str cut(weir_str *rest, char separator)
+{
+    const char *at = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
+    weir_str part = {rest->p, at ? (size_t)(at - rest->p) : rest->n};
+
+    *rest = at ? (weir_str){at + 1, rest->n - part.n - 1} : (weir_str){NULL, 0};
+    return trim(part);
+}
+
+/* Does a comma-separated field have this word? */
+static bool field_has(weir_req *req, weir_side side, uint32_t id, const char *word)
+{
+    weir_field fields[32];
+    size_t at = 0, n;
+
+    while ((n = weir_fields(req, side, fields, WEIR_COUNT(fields), at)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            weir_str rest = fields[i].value;
+
+            while (fields[i].id == id && rest.p) {
+                if (str_is(cut(&rest, ','), word)) {
+                    return true;
+                }
+            }
+        }
+        at += n;
+    }
+    return false;
+}
+
+/* ---- what the client likes ---- */
+
+/* "0.5" in thousandths; what is no quality value counts as nothing. */
+static int quality(weir_str text)
+{
+    int value = 0, unit = 100;
+
+    if (text.n == 0 || text.n > 5 || (text.p[0] != '0' && text.p[0] != '1') ||
+        (text.n > 1 && text.p[1] != '.')) {
+        return 0;
+    }
+    value = (text.p[0] - '0') * 1000;
+    for (size_t i = 2; i < text.n; i++, unit /= 10) {
+        if (!isdigit((unsigned char)text.p[i])) {
+            return 0;
+        }
+        value += (text.p[i] - '0') * unit;
+    }
+    return value > 1000 ? 0 : value;
+}
+
+/* The quality of `name` in an Accept-Encoding (RFC 9110, 12.5.3); -1: it is not named. */
+static int quality_in(weir_str accepted, const char *name)
+{
+    int found = -1;
+
+    while (accepted.p) {
+        weir_str parameters = cut(&accepted, ',');
+        weir_str coding = cut(&parameters, ';');
+        int q = 1000;
+
+        while (parameters.p) {
+            weir_str value = cut(&parameters, ';');
+
+            if (str_is(cut(&value, '='), "q")) {
+                q = quality(value.p ? trim(value) : (weir_str){NULL, 0});
+            }
+        }
+        if (str_is(coding, name)) {
+            found = q;
+        }
+    }
+    return found;
+}
+
+static int quality_of(weir_str accepted, const struct coder *coder)
+{
+    int q = quality_in(accepted, coder->name);
+
+    if (q < 0 && coder->other_name) {
+        q = quality_in(accepted, coder->other_name);
+    }
+    return q < 0 ? quality_in(accepted, "*") : q;
+}
+
+/* The coding with the highest quality; among equals the admin's first. NULL: none is welcome. */
+static const struct coder *choose(weir_req *req, const struct conf *conf)
+{
+    const struct coder *best = NULL;
+    int best_q = 0;
+    weir_str accepted;
+
+    if (weir_field_get(req, WEIR_REQUEST, WEIR_F_ACCEPT_ENCODING, &accepted) != WEIR_OK) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < conf->coder_n; i++) {
+        int q = quality_of(accepted, conf->coders[i]);
+
+        if (q > best_q) {
+            best_q = q;
+            best = conf->coders[i];
+        }
+    }
+    int identity = quality_in(accepted, "identity");
+    return identity > best_q ? NULL : best;
+}
+
+/* ---- what may be compressed ---- */
+
+static bool type_matches(weir_str type, weir_str pattern)
+{
+    if (pattern.n && pattern.p[pattern.n - 1] == '*') {
+        return type.n >= pattern.n - 1 && strncasecmp(type.p, pattern.p, pattern.n - 1) == 0;
+    }
+    return type.n == pattern.n && strncasecmp(type.p, pattern.p, type.n) == 0;
+}
+
+static bool has_type(weir_req *req, const struct conf *conf)
+{
+    const weir_str *types = conf->types.items;
+    weir_str type;
+
+    if (weir_field_get(req, WEIR_RESPONSE, WEIR_F_CONTENT_TYPE, &type) != WEIR_OK) {
+        return false;
+    }
+    type = cut(&type, ';');
+    for (size_t i = 0; i < conf->types.n; i++) {
+        if (type_matches(type, types[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_field(weir_req *req, weir_side side, uint32_t id)
+{
+    weir_str value;
+
+    return weir_field_get(req, side, id, &value) == WEIR_OK;
+}
+
+static void vary(weir_req *req)
+{
+    if (!field_has(req, WEIR_RESPONSE, WEIR_F_VARY, "Accept-Encoding") &&
+        !field_has(req, WEIR_RESPONSE, WEIR_F_VARY, "*")) {
+        weir_edit_known(req, WEIR_RESPONSE, WEIR_ADD, WEIR_F_VARY, WEIR_STR("Accept-Encoding"));
+    }
+}
+
+/* Whether the client's Accept-Encoding matters here at all: then caches have to know, whatever this
+ * client gets. */
+static bool is_candidate(weir_req *req, const struct conf *conf, int64_t length)
+{
+    return has_type(req, conf) && !(length >= 0 && (uint64_t)length < conf->min_length) &&
+           !has_field(req, WEIR_RESPONSE, WEIR_F_CONTENT_ENCODING) &&
+           !has_field(req, WEIR_RESPONSE, WEIR_F_CONTENT_RANGE) &&
+           !field_has(req, WEIR_RESPONSE, WEIR_F_CACHE_CONTROL, "no-transform");
+}
+
+static int64_t level_of(const struct conf *conf, const struct coder *coder)
+{
+    return coder->name[0] == 'g' ? conf->gzip_level
+           : coder->name[0] == 'b' ? conf->br_level
+                                   : conf->zstd_level;
+}
+
+struct filter {
+    const struct coder *coder;
+    void *stream;
+};
+
+static weir_rc open_filter(weir_req *req, const void *conf_, void **state)
+{
+    const struct conf *conf = conf_;
+    int64_t length = weir_response_length(req);
+
+    if (!is_candidate(req, conf, length)) {
+        return WEIR_NEXT;
+    }
+    vary(req);
+    const struct coder *coder = choose(req, conf);
+    if (!coder || (conf->skip_cookies && has_field(req, WEIR_REQUEST, WEIR_F_COOKIE))) {
+        return WEIR_NEXT;
+    }
+    struct filter *filter = weir_alloc(req, sizeof(*filter));
+    *filter = (struct filter){.coder = coder,
+                              .stream = coder->open((int)level_of(conf, coder), length)};
+    if (!filter->stream) {
+        return WEIR_NEXT;
+    }
+    weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_CONTENT_ENCODING,
+                    (weir_str){coder->name, strlen(coder->name)});
+    *state = filter;
+    return WEIR_DONE;
+}
+
+static weir_rc run(weir_req *req, void *state, weir_chain *in, weir_chain *out, uint32_t flags)
+{
+    struct filter *filter = state;
+
+    (void)req;
+    for (;;) {
+        weir_str bytes;
+        size_t room, taken, made;
+        bool has_bytes = weir_chain_first(in, &bytes);
+        bool is_last = !has_bytes || bytes.n == weir_chain_bytes(in);
+        enum coder_op op = !is_last                ? CODER_RUN
+                           : flags & WEIR_IN_END   ? CODER_END
+                           : flags & WEIR_IN_FLUSH ? CODER_FLUSH
+                                                   : CODER_RUN;
+
+        if (!has_bytes && op == CODER_RUN) {
+            return weir_chain_bytes(in) ? WEIR_ERROR : WEIR_OK;
+        }
+        void *p = weir_chain_reserve(out, 4096, &room);
+        if (room == 0) {
+            return WEIR_MORE;
+        }
+        int rc = filter->coder->run(filter->stream, bytes, op, p, room, &taken, &made);
+        weir_chain_commit(out, made);
+        weir_chain_drop(in, taken);
+        if (rc < 0) {
+            return WEIR_ERROR;
+        }
+        if (rc == CODER_IDLE && op != CODER_RUN) {
+            return WEIR_OK;
+        }
+    }
+}
+
+static void close_filter(weir_req *req, void *state)
+{
+    struct filter *filter = state;
+
+    (void)req;
+    filter->coder->close(filter->stream);
+}
+
+/* A 304 tells caches what the 200 would have (RFC 9110, 15.4.5): its type is not known here, so it
+ * goes by what the client has. */
+static weir_rc on_response(weir_req *req, const void *conf)
+{
+    weir_str known, etag;
+
+    (void)conf;
+    if (weir_status(req) != 304) {
+        return WEIR_NEXT;
+    }
+    vary(req);
+    if (weir_field_get(req, WEIR_REQUEST, WEIR_F_IF_NONE_MATCH, &known) == WEIR_OK &&
+        weir_field_get(req, WEIR_RESPONSE, WEIR_F_ETAG, &etag) == WEIR_OK && known.n > 2 &&
+        etag.n && etag.p[0] == '"' && memcmp(known.p, "W/", 2) == 0) {
+        char *text = weir_alloc(req, etag.n + 2);
+
+        memcpy(text, "W/", 2);
+        memcpy(text + 2, etag.p, etag.n);
+        weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_ETAG, (weir_str){text, etag.n + 2});
+    }
+    return WEIR_NEXT;
+}
+
+/* ---- configuration ---- */
+
+static void check(weir_cfg *cfg, void *conf_)
+{
+    struct conf *conf = conf_;
+    const weir_str *names = conf->codings.items;
+
+    conf->coder_n = 0;
+    for (size_t i = 0; i < conf->codings.n; i++) {
+        const struct coder *coder = coder_find(names[i]);
+
+        if (!coder) {
+            weir_cfg_error(cfg, "codings", "\"%.*s\": expected \"zstd\", \"br\" or \"gzip\"",
+                           (int)names[i].n, names[i].p);
+        } else if (conf->coder_n == WEIR_COUNT(conf->coders)) {
+            weir_cfg_error(cfg, "codings", "a coding is named more than once");
+            return;
+        } else {
+            conf->coders[conf->coder_n++] = coder;
+        }
+    }
+}
+
+static const weir_filter_ops filter_ops = {
+    .size = sizeof(filter_ops),
+    .stage = WEIR_FILTER_ENCODE,
+    .props = WEIR_FILTER_LENGTH | WEIR_FILTER_BYTES,
+    .name = "compress",
+    .side = WEIR_RESPONSE,
+    .open = open_filter,
+    .run = run,
+    .close = close_filter,
+};
+static const weir_filter_ops *const filters[] = {&filter_ops, NULL};
+static const weir_hook hooks[] = {{.phase = WEIR_RES_START, .fn = on_response}};
+
+static const weir_module module = {
+    WEIR_MODULE_HEAD("compress", "0.1"),
+    .doc = "Compresses responses with gzip, brotli or zstd, as clients like.",
+    .scopes = WEIR_S_SITE | WEIR_S_ROUTE,
+    .hooks = hooks,
+    .hook_n = WEIR_COUNT(hooks),
+    .opts = options,
+    .opt_n = WEIR_COUNT(options),
+    .conf_size = sizeof(struct conf),
+    .check = check,
+    .filters = filters,
+};
+
+WEIR_MODULE(compress, 3, "filter", module)
