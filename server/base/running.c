@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -71,6 +72,9 @@ void running_use_slot(uint32_t slot)
     if (slot) {
         running = &slots[slot].running;
         running->pid = getpid();
+        if (getrandom(running->id_base, sizeof(running->id_base), 0) < 0) {
+            running->id_base[0] = (uint64_t)running->pid;
+        }
     }
 }
 
@@ -95,8 +99,9 @@ static void on_fault(int signo, siginfo_t *info, void *context)
     running->pc = instruction(context);
     running->signo = signo;
     if (info->si_code <= 0) { /* sent by a process, abort() included: nothing happens once more */
-        running->fault = 0;
         raise(signo);
+    } else {
+        running->has_fault = signo == SIGSEGV || signo == SIGBUS;
     }
 }
 

@@ -26,7 +26,8 @@ struct running {
 
     /* by the signal handler */
     int signo;                   /* 0: no handler ran */
-    uintptr_t fault, pc;         /* the address that was touched, and by which instruction */
+    bool has_fault;              /* memory was touched that is not there: `fault` */
+    uintptr_t fault, pc;         /* its address; the instruction */
 
     /* by the loader */
     int pid;                     /* 0: free */

@@ -703,6 +703,23 @@ static void reply_failed(struct weir_req *req)
     }
 }
 
+/* A module that the route cannot do without is in quarantine. True: a reply was made. */
+static bool is_closed(struct weir_req *req)
+{
+    const struct module *module = req->plan->closed_by;
+
+    if (!module) {
+        return false;
+    }
+    weir_str detail = arena_printf(&req->arena,
+                                   "module %.*s is in quarantine, since workers died in it again "
+                                   "and again: mend it, then reload",
+                                   (int)module->name.n, module->name.p);
+    request_reply(req, 503, WEIR_REASON_PROXY_INTERNAL_ERROR, (weir_str){0}, (weir_str){0},
+                  detail.p);
+    return true;
+}
+
 static const enum phase phase_of_step[] = {
     [STEP_START] = PHASE_START,     [STEP_REWRITE] = PHASE_REWRITE, [STEP_LIMIT] = PHASE_LIMIT,
     [STEP_ACCESS] = PHASE_ACCESS,   [STEP_PREPARE] = PHASE_PREPARE, [STEP_LOOKUP] = PHASE_LOOKUP,
@@ -720,7 +737,8 @@ static bool step_over(struct weir_req *req)
         filtering_begin_request(req);
         return true;
     case STEP_REWRITE:
-        return rewritten_again(req) && (req->step != STEP_LIMIT || body_is_allowed(req));
+        return rewritten_again(req) &&
+               (req->step != STEP_LIMIT || (!is_closed(req) && body_is_allowed(req)));
     default:
         return true;
     }

@@ -55,6 +55,7 @@ struct plan {
     const struct plan_hook *hooks[PHASE_COUNT];
     uint32_t hook_n[PHASE_COUNT];
     const struct module *handler;     /* NULL: the route has no content */
+    const struct module *closed_by;   /* in quarantine: the route answers 503; NULL: it is open */
     const void *handler_conf;
     const struct plan_use *uses;      /* all modules that are on, hooks or not */
     uint32_t use_n;

@@ -22,6 +22,7 @@ enum ipc_type {
     IPC_STOP,       /* exit at once */
     IPC_REOPEN,     /* log files */
     IPC_TOLD,       /* loader: a module's watch() has news: its number, and the bytes as a descriptor */
+    IPC_QUARANTINE, /* loader: take this module out; master: these are out, by name */
     IPC_GONE        /* loader: all workers have ended */
 };
 

@@ -23,6 +23,7 @@
 #include "module/watch.h"
 #include "process/held.h"
 #include "process/ipc.h"
+#include "process/postmortem.h"
 #include "process/privilege.h"
 #include "process/sockets.h"
 #include "process/worker.h"
@@ -40,6 +41,9 @@ struct worker {
     uint64_t backoff_ms;
     uint64_t start_at_ms; /* when to start it again; 0: not waiting */
     uint32_t slot;        /* see base/running.h; 0: none was free */
+    uint64_t turn;        /* of its loop when it was last looked at, and since when it is that */
+    uint64_t turn_since_ms;
+    bool stalled;         /* it was told to end, since its loop is stuck */
 };
 
 struct loader {
@@ -54,6 +58,8 @@ struct loader {
     bool ending;        /* drain or stop */
     bool drain_told;    /* the master knows that no worker accepts any more */
     uint64_t kill_at_ms; /* 0: never */
+    uint64_t stall_at_ms; /* when workers' loops are looked at again; 0: never */
+    char quarantined[512]; /* modules that are taken out, separated by spaces */
     uint64_t watch_at_ms; /* when modules look after their files again; 0: none does */
 };
 
@@ -115,6 +121,9 @@ static bool receive_sockets(struct loader *l)
         }
         if (message.type == IPC_LOBBY && fd >= 0) {
             l->lobby[message.index != 0] = fd;
+        }
+        if (message.type == IPC_QUARANTINE) {
+            snprintf(l->quarantined, sizeof(l->quarantined), "%.500s", message.text);
         }
         if (message.type == IPC_SECRET) {
             take_secret(message.text);
@@ -279,14 +288,38 @@ static void start_worker(struct loader *l, uint32_t index)
                               .backoff_ms = worker->backoff_ms};
 }
 
-static void log_death(pid_t pid, int status)
+static void log_death(const struct worker *worker, int status)
 {
+    char where[POSTMORTEM_TEXT];
+
+    postmortem_where(running_slot(worker->slot), where);
     if (WIFSIGNALED(status)) {
-        log_error("worker %d died of signal %d (%s)", (int)pid, WTERMSIG(status),
-                  strsignal(WTERMSIG(status)));
+        log_error("worker %d died of signal %d (%s) %s", (int)worker->pid, WTERMSIG(status),
+                  strsignal(WTERMSIG(status)), where);
     } else {
-        log_error("worker %d ended with status %d", (int)pid, WEXITSTATUS(status));
+        log_error("worker %d ended with status %d %s", (int)worker->pid, WEXITSTATUS(status),
+                  where);
     }
+}
+
+/* Who is to blame is remembered; the third time in a minute the module is taken out. SIGKILL and
+ * SIGTERM come from outside, unless it was the loader that lost patience. */
+static void blame(struct loader *l, const struct worker *worker, int status)
+{
+    const struct module *module = running_slot(worker->slot)->module;
+    int signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+    postmortem_count(module, "deaths");
+    if (!module || (!worker->stalled && (signo == SIGKILL || signo == SIGTERM)) ||
+        !postmortem_is_enough(module, clock_now.ms)) {
+        return;
+    }
+    if (!quarantine_is_possible(module)) {
+        log_error("module %.*s kills workers again and again, and cannot be taken out: connections "
+                  "need it", (int)module->name.n, module->name.p);
+        return;
+    }
+    ipc_send(l->master, IPC_QUARANTINE, 0, module->desc->name, -1);
 }
 
 static void release_slot(struct worker *worker)
@@ -300,16 +333,20 @@ static void release_slot(struct worker *worker)
 
 static void worker_died(struct loader *l, struct worker *worker, int status)
 {
-    pid_t pid = worker->pid;
+    bool is_ours = l->ending && (WIFEXITED(status) || WTERMSIG(status) == SIGKILL ||
+                                 WTERMSIG(status) == SIGTERM);
 
     close(worker->sock);
     worker->sock = -1;
-    worker->pid = 0;
+    if (!is_ours) {
+        log_death(worker, status);
+        blame(l, worker, status);
+    }
     release_slot(worker);
+    worker->pid = 0;
     if (l->ending) {
         return;
     }
-    log_death(pid, status);
     if (clock_now.ms - worker->started_ms >= QUICK_DEATH_MS) {
         worker->backoff_ms = 0;
     } else {
@@ -465,6 +502,10 @@ static int wait_ms(const struct loader *l)
 {
     uint64_t due = l->ending ? l->kill_at_ms : l->watch_at_ms; /* 0: nothing */
 
+    if (l->stall_at_ms && (due == 0 || l->stall_at_ms < due)) {
+        due = l->stall_at_ms;
+    }
+
     for (uint32_t i = 0; i < l->worker_n && !l->ending; i++) {
         uint64_t at = l->workers[i].start_at_ms;
 
@@ -478,8 +519,52 @@ static int wait_ms(const struct loader *l)
     return due <= clock_now.ms ? 0 : (int)(due - clock_now.ms) + 1;
 }
 
+/* A loop that is awake and does not turn is stuck. It cannot say so itself, so it is looked at from
+ * here; SIGABRT lets its handler note where it is. */
+static void look_at(struct loader *l, struct worker *worker)
+{
+    const struct running *slot = running_slot(worker->slot);
+    char where[POSTMORTEM_TEXT];
+
+    if (!worker->pid || !worker->ready || !worker->slot) {
+        return;
+    }
+    if (!slot->awake || slot->turn != worker->turn || worker->turn_since_ms == 0) {
+        worker->turn = slot->turn;
+        worker->turn_since_ms = clock_now.ms;
+        return;
+    }
+    uint64_t stuck_ms = clock_now.ms - worker->turn_since_ms;
+    if (stuck_ms < l->config.server.stall_timeout_ms) {
+        return;
+    }
+    if (worker->stalled) {
+        kill(worker->pid, SIGKILL);
+        return;
+    }
+    postmortem_where(slot, where);
+    log_error("worker %d is stuck for %llu ms %s: it is ended", (int)worker->pid,
+              (unsigned long long)stuck_ms, where);
+    postmortem_count(slot->module, "stalls");
+    worker->stalled = true;
+    kill(worker->pid, SIGABRT);
+}
+
+static void look_for_stalls(struct loader *l)
+{
+    uint64_t interval_ms = l->config.server.stall_timeout_ms / 4;
+
+    for (uint32_t i = 0; i < l->worker_n; i++) {
+        look_at(l, &l->workers[i]);
+    }
+    l->stall_at_ms = clock_now.ms + (interval_ms > 50 ? interval_ms : 50);
+}
+
 static void do_what_is_due(struct loader *l)
 {
+    if (l->stall_at_ms && l->stall_at_ms <= clock_now.ms) {
+        look_for_stalls(l);
+    }
     if (l->kill_at_ms && l->kill_at_ms <= clock_now.ms) {
         log_warn("%u workers did not end in time and are killed", workers_left(l));
         kill_workers(l, SIGKILL);
@@ -615,7 +700,9 @@ static bool prepare(struct loader *l, const char *config_path)
     if (!config_commit(&l->config)) {
         return refuse_config(l);
     }
+    quarantine_apply(&l->config, l->quarantined);
     zones_complete(keep_zone, l);
+    l->stall_at_ms = l->config.server.stall_timeout_ms ? clock_now.ms : 0;
     if (privilege.drops) {
         log_chown_all(privilege.uid, privilege.gid);
     }

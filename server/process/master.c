@@ -41,6 +41,9 @@ static void send_held(const struct master *m, const struct generation *g)
     }
     ipc_send(g->sock, IPC_LOBBY, 0, NULL, m->lobby[0]);
     ipc_send(g->sock, IPC_LOBBY, 1, NULL, m->lobby[1]);
+    if (m->quarantined[0]) {
+        ipc_send(g->sock, IPC_QUARANTINE, 0, m->quarantined, -1);
+    }
     ipc_send(g->sock, IPC_SECRET, 0, m->secret, -1);
     ipc_send(g->sock, IPC_SOCKETS_END, g->number, NULL, -1);
 }
@@ -162,6 +165,7 @@ static void reload(struct master *m)
     if (m->newest && !m->newest->ready && !m->newest->refused) {
         return; /* one is being loaded already; the control client waits for that */
     }
+    m->quarantined[0] = '\0';
     notify_reloading();
     if (!start_generation(m)) {
         control_answer(&m->control, "error\nno process could be started\n");
@@ -182,6 +186,22 @@ static void reopen(struct master *m)
 {
     for (struct generation *g = m->newest; g; g = g->next) {
         ipc_send(g->sock, IPC_REOPEN, 0, NULL, -1);
+    }
+}
+
+/* A module kills workers again and again: a generation without it takes over. */
+static void quarantine(struct master *m, const char *module)
+{
+    size_t n = strlen(m->quarantined);
+
+    if (strstr(m->quarantined, module) || n + strlen(module) + 2 > sizeof(m->quarantined)) {
+        return;
+    }
+    snprintf(m->quarantined + n, sizeof(m->quarantined) - n, "%s%s", n ? " " : "", module);
+    log_error("module %s is in quarantine: workers died in it three times within a minute. Routes "
+              "that cannot do without it answer 503, others go on. A reload lets it in again", module);
+    if (!m->ending && !(m->newest && !m->newest->ready && !m->newest->refused)) {
+        start_generation(m);
     }
 }
 
@@ -226,6 +246,9 @@ static void on_loader(struct master *m, struct generation *g)
     case IPC_DRAINING:
         g->accepts = false;
         answer_reload(m);
+        break;
+    case IPC_QUARANTINE:
+        quarantine(m, message.text);
         break;
     case IPC_FAILED:
         refuse_generation(m, g, message.text);
@@ -373,9 +396,11 @@ static void answer_status(struct master *m)
     }
     control_answer(&m->control,
                    "ok\nmaster      %d\ngeneration  %u\nsince       %s\nloader      %d\n"
-                   "workers     %u\ndraining    %u\nconfig      %s\n",
+                   "workers     %u\ndraining    %u\nconfig      %s\n%s%s%s",
                    (int)getpid(), g ? g->number : 0, since, g ? (int)g->pid : 0,
-                   g ? g->workers : 0, draining, m->config_path);
+                   g ? g->workers : 0, draining, m->config_path,
+                   m->quarantined[0] ? "QUARANTINE  " : "", m->quarantined,
+                   m->quarantined[0] ? "\n" : "");
 }
 
 static void on_command(struct master *m, const char *command)

@@ -39,6 +39,7 @@ struct master {
     unsigned counter;
     struct control control;
     char pid_path[1024];
+    char quarantined[512];   /* modules that generations leave out, until a reload is asked for */
     char secret[65];         /* 32 bytes as hexadecimal digits */
     int ready_fd;
     bool ending;

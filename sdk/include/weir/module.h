@@ -179,6 +179,9 @@ typedef struct weir_module {
      * and that they may not use otherwise; ends with -1. NULL: none. */
     const int *syscalls;
     const weir_filter_ops *const *filters; /* since 0.3; ends with NULL; NULL: none */
+    /* Since 0.3: numbers (SYS_*, <sys/syscall.h>) of system calls that the module needs in workers
+     * and that they may not use otherwise; ends with -1. NULL: none. */
+    const int *syscalls;
 } weir_module;
 
 /* What a weir_module of ABI 0.1 had. */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crash.c - what a faulty module may do to its worker: the option says which. */
+#include <signal.h>
+#include <stdlib.h>
+#include <weir/module.h>
+
+enum mode { MODE_NULL, MODE_ABORT, MODE_EXIT, MODE_SPIN, MODE_STACK, MODE_NONSENSE };
+static const char *const modes[] = {"null", "abort", "exit", "spin", "stack", "nonsense", NULL};
+
+struct conf {
+    uint32_t mode;
+};
+
+static const weir_opt options[] = {
+    {.name = "mode", .type = WEIR_T_ENUM, .names = modes, .offset = offsetof(struct conf, mode)},
+};
+
+/* Deeper and deeper; the compiler must not see through it. */
+static int overflow(volatile int *n)
+{
+    volatile int room[4096];
+
+    room[0] = *n + 1;
+    return overflow(room) + room[1];
+}
+
+static weir_rc on_request(weir_req *req, const void *conf_)
+{
+    const struct conf *conf = conf_;
+    volatile int *volatile nowhere = NULL;
+    volatile int n = 0;
+
+    (void)req;
+    switch (conf->mode) {
+    case MODE_NULL:
+        *nowhere = 1;
+        break;
+    case MODE_ABORT:
+        abort();
+    case MODE_EXIT:
+        exit(0);
+    case MODE_SPIN:
+        for (;;) {
+            n++;
+        }
+    case MODE_STACK:
+        return overflow(&n);
+    default:
+        return 999;
+    }
+    return WEIR_NEXT;
+}
+
+static const weir_hook hooks[] = {{.phase = WEIR_REQ_PREPARE, .fn = on_request}};
+
+static const weir_module module = {
+    WEIR_MODULE_HEAD("crash", "1"),
+    .doc = "Fails.",
+    .scopes = WEIR_S_SITE | WEIR_S_ROUTE,
+    .hooks = hooks,
+    .hook_n = WEIR_COUNT(hooks),
+    .opts = options,
+    .opt_n = WEIR_COUNT(options),
+    .conf_size = sizeof(struct conf),
+};
+
+WEIR_MODULE(crash, 1, "", module)
