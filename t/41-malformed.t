@@ -9,9 +9,9 @@ my %answer;
 my $backend = backend(sub {
     my ($conn) = @_;
     my $head = $conn->until(qr/\r\n\r\n/) or return;
-    my ($n) = $head =~ m{^\S+ /(\d+)};
+    my ($kind, $n) = $head =~ m{^\S+ /(head|body)/(\d+)};
     $conn->note("seen $head") unless defined $n;
-    my @bad = bad_responses();
+    my @bad = ($kind || '') eq 'body' ? bad_bodies() : bad_responses();
     $conn->send($bad[$n || 0]);
 }, raw => 1);
 my $weir = weir("sites = ( { listen = [ \"http://127.0.0.1:%port:web%\" ]; "
@@ -75,12 +75,42 @@ sub bad_responses {
         "${ok}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "${ok}Transfer-Encoding: gzip\r\n\r\na", "${ok}Transfer-Encoding: chunked, gzip\r\n\r\na",
         "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "${ok}X: " . 'y' x 100000 . "\r\n\r\n",
-        "HTTP/1.1 101 Switching\r\n\r\n", '');
+        "HTTP/1.1 101 Switching\r\n\r\n", '',
+        "HTTP/1.1 099 Low\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n",
+        "HTTP/1.1\t200 OK\r\n\r\n", " HTTP/1.1 200 OK\r\n\r\n", "http/1.1 200 OK\r\n\r\n", "HTTP/1.1200 OK\r\n\r\n",
+        "HTTP/11 200 OK\r\n\r\n", "HTTP/1. 200 OK\r\n\r\n", "HTTP/1.10 200 OK\r\n\r\n", "HTTP/3.0 200 OK\r\n\r\n",
+        "HTTP/1.1 200 O\0K\r\n\r\n", "HTTP/1.1 200 O\rK\r\n\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 -200 OK\r\n\r\n",
+        "${ok}X(y): z\r\n\r\n", "${ok}X\t: z\r\n\r\n", "${ok}X: \x01\r\n\r\n", "${ok}X: \x7f\r\n\r\n", "${ok}\0: z\r\n\r\n",
+        "${ok}X: y\r\n\tz\r\n\r\n", "${ok}X: y\n\r\n", "${ok}\xe9: z\r\n\r\n", "${ok}Content-Length: \r\n\r\n",
+        "${ok}Content-Length: +1\r\n\r\na", "${ok}Content-Length: 0x1\r\n\r\na", "${ok}Content-Length: 1 1\r\n\r\na",
+        "${ok}Content-Length: 1\r\nContent-Length: 1\r\n\r\na", "${ok}Content-Length: 18446744073709551616\r\n\r\na",
+        "${ok}Content-Length: 1.0\r\n\r\na", "${ok}Content-Length: 1;\r\n\r\na", "${ok}Content-Length : 1\r\n\r\na",
+        "${ok}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "${ok}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "${ok}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        "${ok}Transfer-Encoding: identity\r\n\r\na", "${ok}Transfer-Encoding:\r\n\r\n0\r\n\r\n",
+        "${ok}Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", "${ok}Transfer-Encoding\r\n\r\n");
+}
+# Heads that are right, with bodies that are not: they are cut, never ended as if they were whole.
+sub bad_bodies {
+    my $head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n";
+    return (map { "$head$_" } "g\r\n", "0x1\r\nb\r\n", "-1\r\n", "1\nb\r\n", "1\r\nbc\r\n0\r\n\r\n", "1 \r\nb\r\n", "\r\n0\r\n\r\n",
+        "fffffffffffffffff\r\n", "1;\0\r\nb\r\n", "0\r\nX y\r\n\r\n", "0\r\n X: y\r\n\r\n", "0\n\n", '', "5\r\nabc"),
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc";
 }
 my @bad = bad_responses();
 for my $i (0 .. $#bad) {
-    my $r = get($weir, "/$i");
+    my $r = get($weir, "/head/$i");
     my $shown = substr($bad[$i], 0, 60) =~ s/([^ -~])/sprintf '\\x%02x', ord $1/ger;
     is $r->{status}, 502, "a backend that answers \"$shown\"";
+}
+@bad = bad_bodies();
+for my $i (0 .. $#bad) {
+    my $client = client($weir);
+    my $shown = substr($bad[$i], -20) =~ s/([^ -~])/sprintf '\\x%02x', ord $1/ger;
+
+    $client->send("GET /body/$i HTTP/1.1\r\nHost: a\r\n\r\n");
+    my $got = $client->rest;
+    ok $got =~ m{^HTTP/1\.1 502 } || ($got =~ /\r\nTransfer-Encoding: chunked\r\n/i ? $got !~ /\r\n0\r\n\r\n\z/ : $got =~ /\r\n\r\nabc\z/),
+        "a body that goes on with \"$shown\" is cut";
 }
 done_testing;
