@@ -37,7 +37,7 @@ use Time::HiRes qw(time);
 
 our @EXPORT = qw(weir run_weir check_config backend program gate client request get raw wait_for
     free_port new_dir write_file read_file need_tool make_certificate is_sanitized source_dir
-    lib_dir blackhole);
+    lib_dir blackhole modules_dir);
 
 our $DEADLINE = $ENV{WEIR_TEST_DEADLINE} || 15;
 our $main_pid = $$;
@@ -61,6 +61,14 @@ sub binary {
         return $path if -x $path && !-d _;
     }
     BAIL_OUT("no weir at @paths: set WEIR to the binary");
+}
+
+# Where the modules are that came with the binary, for tests of modules elsewhere.
+sub modules_dir {
+    my $built = File::Basename::dirname(binary()) . '/modules';
+    return $built if -d $built;
+    my (undef, $said) = run_weir('-V');
+    return $said =~ /^modules\s+(\S+)/m ? $1 : BAIL_OUT('weir -V names no folder of modules');
 }
 
 # A folder that goes away with the test.
