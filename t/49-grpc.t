@@ -24,12 +24,13 @@ sites = ( { names = [ "127.0.0.1", "example.com" ]; default = true;
   http2 = { cleartext = true; };
   proxy = { to = "h2://127.0.0.1:$backend->{port}"; };
   routes = ( { path = "/dead.Service"; proxy = { to = "h2://127.0.0.1:$dead"; }; },
-             { path = "/slow.Service"; proxy = { to = "h2://127.0.0.1:$backend->{port}"; deadline = "200ms"; add_prefix = "/x"; }; } ); } );
+             { path = "/slow.Service"; proxy = { to = "h2://127.0.0.1:$backend->{port}"; deadline = "200ms"; strip_prefix = "/slow.Service"; add_prefix = "/test.Echo"; }; } ); } );
 END
 my %expected = (unary => 'hello yes 5', large => 1048576, error => 'NOT_FOUND no such thing because',
     missing => 'UNIMPLEMENTED', down => 2000000, up => 2000000, both => 50, parallel => 200,
     deadline => 'DEADLINE_EXCEEDED', cancel => 'CANCELLED', 'bidi cancel' => '3 CANCELLED Cancelled on client',
-    'backend saw cancelled' => 3);
+    dead => 'UNAVAILABLE 502 connection_refused', slow => 'DEADLINE_EXCEEDED 504 http_response_timeout',
+    'backend saw cancelled' => 4);
 
 sub calls {
     my ($what, @arguments) = @_;

@@ -9,6 +9,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#define TINY_DATA 128  /* bytes: a window that opens by less, or makes smaller frames, is a game */
 #define FIELDS_MAX 200 /* of one head; the host's client.max_headers says 431 below that */
 
 struct http2_conf {

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define TOO_MANY_CONTINUATIONS (-905) /* headers before the repair of 2024 do not name it */
+
 /* A head that is too large is answered by the status that says so, not by a reset. */
 static int refuse_head(struct h2 *h2, int32_t id)
 {
@@ -109,6 +111,17 @@ static void on_data(struct h2 *h2, const nghttp2_frame *frame)
     }
 }
 
+/* What nghttp2 passes over in silence is counted here: priorities of RFC 7540, frames of unknown
+ * kinds. */
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *arg)
+{
+    (void)session;
+    if (head->type == NGHTTP2_PRIORITY || head->type > NGHTTP2_CONTINUATION) {
+        http2_bear(arg, 0.5);
+    }
+    return 0;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     (void)session;
@@ -141,9 +154,13 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         h2->has_settings = true;
         http2_bear(h2, 1);
         break;
+    case NGHTTP2_WINDOW_UPDATE:
+        if (frame->window_update.window_size_increment < TINY_DATA) {
+            http2_bear(h2, 1);
+        }
+        break;
     case NGHTTP2_RST_STREAM:
     case NGHTTP2_PING:
-    case NGHTTP2_PRIORITY:
         http2_bear(h2, 1);
         break;
     default:
@@ -195,6 +212,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 
 void http2_set_input(nghttp2_session_callbacks *callbacks)
 {
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
@@ -209,6 +227,9 @@ weir_rc http2_input(void *state, const char *p, size_t n)
     ssize_t rc = nghttp2_session_mem_recv(h2->session, (const uint8_t *)p, n);
 
     if (rc < 0) {
+        if (rc == NGHTTP2_ERR_FLOODED || rc == TOO_MANY_CONTINUATIONS) {
+            nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
+        }
         return WEIR_ERROR;
     }
     return nghttp2_session_want_read(h2->session) || nghttp2_session_want_write(h2->session)

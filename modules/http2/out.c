@@ -2,8 +2,6 @@
 /* out.c - frames that go. */
 #include "http2.h"
 
-#define TINY_DATA 128 /* bytes: a window that makes smaller frames is a game */
-
 static int submit_trailers(struct h2 *h2, int32_t id, const weir_field *fields, size_t n)
 {
     nghttp2_nv list[FIELDS_MAX];

@@ -10,6 +10,7 @@
 #include "http/client.h"
 #include "http/filtering.h"
 #include "http/maker.h"
+#include "http/grpc.h"
 #include "module/registry.h"
 #include "upstream/exchange.h"
 
@@ -852,6 +853,12 @@ void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, we
     req->reason_detail = detail;
     chain_clear(&req->body);
     log_reply(req, detail);
+    if (status >= 400 && grpc_is_call(req)) {
+        grpc_describe(req, status);
+        response_start(req, 200, 0);
+        response_finish(req);
+        return;
+    }
     if (body.n == 0 && status >= 400) {
         body = error_text(req);
         type = STR("text/plain");

@@ -17,7 +17,7 @@ function unary(text, options = {}) {
     const sent = new grpc.Metadata();
     const seen = { head: null, trailers: null };
     sent.set('x-sent', 'yes');
-    const call = client.makeUnaryRequest('/test.Echo/' + (options.method || 'Unary'), bytes, bytes, Buffer.from(text), sent,
+    const call = client.makeUnaryRequest(options.path || '/test.Echo/' + (options.method || 'Unary'), bytes, bytes, Buffer.from(text), sent,
       { deadline: options.ms ? Date.now() + options.ms : Infinity },
       (error, value) => { seen.error = error; seen.value = value && value.toString(); if (seen.trailers) resolve(seen); });
     call.on('metadata', (m) => { seen.head = m.getMap(); });
@@ -71,6 +71,10 @@ async function main() {
   say('error', `${errors(r.error)} ${r.trailers['x-why']}`);
   r = await unary('x', { method: 'Missing' });
   say('missing', grpc.status[r.error.code]);
+  for (const name of ['dead', 'slow']) {
+    r = await unary('never', { path: '/' + name + '.Service/Unary' });
+    say(name, errors(r.error));
+  }
   say('down', await down(2000));
   say('up', await up(2000));
   say('both', await both(50));
@@ -82,7 +86,7 @@ async function main() {
   say('bidi cancel', await both(3, true));
   for (let i = 0; i < 100; i++) {
     r = await unary('cancelled');
-    if (Number(r.value) === before + 3) break;
+    if (Number(r.value) === before + 4) break;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   say('backend saw cancelled', Number(r.value) - before);
