@@ -109,13 +109,6 @@ static const weir_opt server_table[] = {
     {.name = "stall_timeout",
      .type = WEIR_T_DURATION,
      AT(struct server_conf, stall_timeout_ms),
-     .doc = "After how long a worker that does not come around is logged."},
-    {.name = "sandbox",
-     .type = WEIR_T_BOOL,
-     AT(struct server_conf, sandbox),
-     .dflt = "true",
-     .doc = "Workers keep to the files of the configuration and to the system calls that serving "
-            "needs."},
      .dflt = "10s",
      .doc = "After how long a worker that is stuck is ended, and the module named; 0: never."},
     {.name = "sandbox",

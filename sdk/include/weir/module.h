@@ -30,7 +30,6 @@
  *        codecs towards backends, weir_stream; watch() and told()
  *        metrics (weir/metrics.h)
  *        ctx_free, WEIR_OPT_BARE; syscalls
- *        ctx_free, WEIR_OPT_BARE
  *        phases of connections, weir_set_client_addr(); weir/async.h
  *        body filters (weir/filter.h)
  */
@@ -175,9 +174,6 @@ typedef struct weir_module {
     void (*told)(const void *bytes, size_t n); /* each worker: news; borrowed during the call */
     void (*ctx_free)(void *ctx);            /* since 0.3; NULL: none. The request has ended, on
                                                whichever route: called if weir_ctx() was */
-    /* Since 0.3: numbers (SYS_*, <sys/syscall.h>) of system calls that the module needs in workers
-     * and that they may not use otherwise; ends with -1. NULL: none. */
-    const int *syscalls;
     const weir_filter_ops *const *filters; /* since 0.3; ends with NULL; NULL: none */
     /* Since 0.3: numbers (SYS_*, <sys/syscall.h>) of system calls that the module needs in workers
      * and that they may not use otherwise; ends with -1. NULL: none. */
