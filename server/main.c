@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "config/unit.h"
 #include "http/server.h"
 #include "process/control.h"
 #include "process/explain.h"
@@ -32,6 +33,8 @@ struct options {
     const char *config;
     const char *signal;      /* -s */
     bool test, print, version, versions, daemon, help, json;
+    const char *confirm;     /* --confirm */
+    const char *max_5xx;     /* --max-5xx */
     const char *method;      /* -X */
     const char *headers[HEADERS_MAX + 1]; /* -H */
     unsigned header_n;
@@ -44,6 +47,8 @@ static const char usage_text[] =
     "       weir -t                              test the configuration\n"
     "       weir -T                              print it with defaults filled in\n"
     "       weir -s reload|quit|stop|reopen|upgrade  tell the running weir\n"
+    "            [--confirm 60s] [--max-5xx 5%]  reload: goes back by itself unless -s confirm comes\n"
+    "                                            in time, and at once when too many answers are 5xx\n"
     "       weir explain [-X METHOD] [-H 'Name: value'] URL\n"
     "                                            what would happen to this request, and why\n"
     "       weir status                          which generation serves, since when\n"
@@ -215,10 +220,36 @@ static int run_command(const struct options *o)
     return usage_error("unknown command", word);
 }
 
+/* A reload that goes back by itself unless it is confirmed in time. */
+static int reload_on_probation(const struct options *o)
+{
+    uint64_t ms = 60000;
+    double percent = -1;
+    char command[80], *end = NULL;
+
+    if (o->confirm && (unit_duration(str_from(o->confirm), &ms) != UNIT_OK || ms == 0)) {
+        return usage_error("--confirm wants a duration such as 60s, not", o->confirm);
+    }
+    if (o->max_5xx) {
+        percent = strtod(o->max_5xx, &end);
+        if (end == o->max_5xx || (*end && strcmp(end, "%") != 0) || percent < 0 || percent > 100) {
+            return usage_error("--max-5xx wants a percentage such as 5%, not", o->max_5xx);
+        }
+    }
+    snprintf(command, sizeof(command), "reload %llu %u", (unsigned long long)ms,
+             percent < 0 ? UINT32_MAX : (unsigned)(percent * 100));
+    return tell(o, command);
+}
+
 static int run_signal(const struct options *o)
 {
-    static const char *const known[] = {"reload", "quit", "stop", "reopen", "upgrade"};
+    static const char *const known[] = {"reload", "quit", "stop", "reopen", "upgrade", "confirm"};
 
+    if (o->confirm || o->max_5xx) {
+        return strcmp(o->signal, "reload") == 0
+                   ? reload_on_probation(o)
+                   : usage_error("--confirm and --max-5xx belong to -s reload, not to", o->signal);
+    }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(o->signal, known[i]) == 0) {
             return tell(o, o->signal);
@@ -286,6 +317,13 @@ static int parse(struct options *o, char **argv)
                 return usage_error("a value is missing after", arg);
             }
             at++;
+            known = true;
+        }
+        if (!known && (strcmp(arg, "--confirm") == 0 || strcmp(arg, "--max-5xx") == 0)) {
+            if (!at[1]) {
+                return usage_error("a value is missing after", arg);
+            }
+            *(arg[2] == 'c' ? &o->confirm : &o->max_5xx) = *++at;
             known = true;
         }
         if (!known) {

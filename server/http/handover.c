@@ -175,12 +175,25 @@ static void on_sweep(struct timer *timer)
     timer_set(timer, clock_now.ms + SWEEP_MS);
 }
 
-void handover_give(int out)
+void handover_pause(void)
 {
     if (is_taking) {
         event_del(&taking);
         is_taking = false;
     }
+}
+
+void handover_resume(void)
+{
+    if (config && !is_taking) {
+        event_add(&taking, NULL);
+        is_taking = true;
+    }
+}
+
+void handover_give(int out)
+{
+    handover_pause();
     out_fd = out;
     clients_moving = true;
     timer_init(&sweep_timer, on_sweep);

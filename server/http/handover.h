@@ -14,6 +14,9 @@ struct client;
 
 /* Takes over what other workers give, from `in` on, until handover_give(). */
 void handover_take(const struct config *config, int in);
+/* Leaves what others give to yet others, for a while. */
+void handover_pause(void);
+void handover_resume(void);
 /* From now on this worker gives: what can move now does, the rest as it becomes able to. */
 void handover_give(int out);
 

@@ -12,6 +12,7 @@ static struct acceptor *acceptors;
 static uint32_t acceptor_n;
 
 static uint64_t connections_max;
+static bool is_paused; /* by server_pause() */
 
 static void on_accept(struct acceptor *acceptor, int fd, const struct addr *addr)
 {
@@ -28,7 +29,7 @@ static void on_accept(struct acceptor *acceptor, int fd, const struct addr *addr
  * flutter. */
 static void on_client_gone(void)
 {
-    if (client_count + 1 + connections_max / 64 <= connections_max) {
+    if (!is_paused && client_count + 1 + connections_max / 64 <= connections_max) {
         for (uint32_t i = 0; i < acceptor_n; i++) {
             acceptor_resume(&acceptors[i]);
         }
@@ -55,6 +56,24 @@ int server_start(const struct config *config, const struct listen_fd *fds, uint3
         handover_take(config, taken);
     }
     return 0;
+}
+
+void server_pause(void)
+{
+    is_paused = true;
+    for (uint32_t i = 0; i < acceptor_n; i++) {
+        acceptor_pause(&acceptors[i]);
+    }
+    handover_pause();
+}
+
+void server_resume(void)
+{
+    is_paused = false;
+    for (uint32_t i = 0; i < acceptor_n; i++) {
+        acceptor_resume(&acceptors[i]);
+    }
+    handover_resume();
 }
 
 void server_drain(void (*done)(void), int given)

@@ -20,6 +20,10 @@ int server_start(const struct config *config, const struct listen_fd *fds, uint3
  * more answer, with "Connection: close". Calls done() when no connection is left. */
 void server_drain(void (*done)(void), int given);
 
+/* Leaves new connections to others for a while; those that are here go on. */
+void server_pause(void);
+void server_resume(void);
+
 /* How many client connections are open. */
 unsigned server_connections(void);
 

@@ -18,6 +18,10 @@ enum ipc_type {
     IPC_FAILED,     /* loader: the text says why */
     IPC_DRAIN,      /* master, loader: finish what is under way, then exit; `index` 1: there is a
                        successor, and connections move to it */
+    IPC_PAUSE,      /* master, loader: take no new connection, go on with the others */
+    IPC_RESUME,     /* master, loader: take new ones again */
+    IPC_LIMIT,      /* master: say UNHEALTHY when more than `index` of 10000 answers are 5xx */
+    IPC_UNHEALTHY,  /* loader: they are; the text says how many */
     IPC_DRAINING,   /* worker, loader: no new connection is taken any more */
     IPC_STOP,       /* exit at once */
     IPC_REOPEN,     /* log files */

@@ -20,6 +20,7 @@
 #include "base/zone.h"
 #include "config/config.h"
 #include "http/server.h"
+#include "http/traffic.h"
 #include "module/watch.h"
 #include "process/held.h"
 #include "process/ipc.h"
@@ -30,6 +31,8 @@
 #include "upstream/spill.h"
 
 #define QUICK_DEATH_MS 1000
+#define HEALTH_MS 200   /* between two looks at the answers of a generation on probation */
+#define HEALTH_LEAST 10 /* fewer answers say nothing */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 
@@ -41,6 +44,7 @@ struct worker {
     uint64_t backoff_ms;
     uint64_t start_at_ms; /* when to start it again; 0: not waiting */
     uint32_t slot;        /* see base/running.h; 0: none was free */
+    int64_t responses, failed; /* what its slot had counted before it began */
     uint64_t turn;        /* of its loop when it was last looked at, and since when it is that */
     uint64_t turn_since_ms;
     bool stalled;         /* it was told to end, since its loop is stuck */
@@ -56,6 +60,9 @@ struct loader {
     uint32_t worker_n;
     bool announced;     /* the master knows that all workers accept */
     bool ending;        /* drain or stop */
+    bool paused;        /* another generation takes new connections for now */
+    uint32_t max_5xx;   /* of 10000 answers; more are reported to the master */
+    uint64_t health_at_ms; /* when they are counted again; 0: nobody asked */
     bool drain_told;    /* the master knows that no worker accepts any more */
     uint64_t kill_at_ms; /* 0: never */
     uint64_t stall_at_ms; /* when workers' loops are looked at again; 0: never */
@@ -259,6 +266,8 @@ static void start_worker(struct loader *l, uint32_t index)
     }
     uint32_t slot = running_take_slot(l->generation, index);
     metrics_release_slot(slot); /* what a killed loader could not */
+    int64_t responses, failed;
+    traffic_of_slot(slot, &responses, &failed);
     pid_t pid = fork();
     if (pid < 0) {
         running_release_slot(slot);
@@ -283,6 +292,8 @@ static void start_worker(struct loader *l, uint32_t index)
     close(pair[1]);
     *worker = (struct worker){.pid = pid,
                               .slot = slot,
+                              .responses = responses,
+                              .failed = failed,
                               .sock = pair[0],
                               .started_ms = clock_now.ms,
                               .backoff_ms = worker->backoff_ms};
@@ -431,6 +442,17 @@ static void reopen(struct loader *l)
     tell_workers(l, IPC_REOPEN, 0);
 }
 
+/* Another generation takes new connections for now; this one is kept, in case that one fails. */
+static void pause_workers(struct loader *l, bool pauses)
+{
+    l->paused = pauses;
+    l->drain_told = false;
+    for (uint32_t i = 0; i < l->worker_n; i++) {
+        l->workers[i].draining = false;
+    }
+    tell_workers(l, pauses ? IPC_PAUSE : IPC_RESUME, 0);
+}
+
 static void on_master(struct loader *l)
 {
     struct ipc_message message;
@@ -449,6 +471,11 @@ static void on_master(struct loader *l)
         begin_end(l, (enum ipc_type)message.type, message.index);
     } else if (message.type == IPC_REOPEN) {
         reopen(l);
+    } else if (message.type == IPC_PAUSE || message.type == IPC_RESUME) {
+        pause_workers(l, message.type == IPC_PAUSE);
+    } else if (message.type == IPC_LIMIT) {
+        l->max_5xx = message.index;
+        l->health_at_ms = clock_now.ms;
     }
 }
 
@@ -461,6 +488,9 @@ static void on_worker(struct loader *l, struct worker *worker)
         return; /* waitpid() will tell */
     }
     worker->ready = worker->ready || message.type == IPC_READY;
+    if (message.type == IPC_READY && l->paused) {
+        ipc_send(worker->sock, IPC_PAUSE, 0, NULL, -1);
+    }
     worker->draining = worker->draining || message.type == IPC_DRAINING;
     for (uint32_t i = 0; i < l->worker_n; i++) {
         if (!l->workers[i].ready) {
@@ -502,6 +532,9 @@ static int wait_ms(const struct loader *l)
 {
     uint64_t due = l->ending ? l->kill_at_ms : l->watch_at_ms; /* 0: nothing */
 
+    if (l->health_at_ms && !l->ending && (due == 0 || l->health_at_ms < due)) {
+        due = l->health_at_ms;
+    }
     if (l->stall_at_ms && (due == 0 || l->stall_at_ms < due)) {
         due = l->stall_at_ms;
     }
@@ -560,8 +593,37 @@ static void look_for_stalls(struct loader *l)
     l->stall_at_ms = clock_now.ms + (interval_ms > 50 ? interval_ms : 50);
 }
 
+/* Is this generation worse than the master was told to bear? */
+static void look_at_health(struct loader *l)
+{
+    int64_t all = 0, failed = 0;
+
+    for (uint32_t i = 0; i < l->worker_n; i++) {
+        const struct worker *worker = &l->workers[i];
+        int64_t of_slot, failed_of_slot;
+
+        if (worker->slot) {
+            traffic_of_slot(worker->slot, &of_slot, &failed_of_slot);
+            all += of_slot - worker->responses;
+            failed += failed_of_slot - worker->failed;
+        }
+    }
+    l->health_at_ms = clock_now.ms + HEALTH_MS;
+    if (all >= HEALTH_LEAST && failed * 10000 > all * (int64_t)l->max_5xx) {
+        char text[100];
+
+        snprintf(text, sizeof(text), "%lld of its %lld answers had a status of 500 and up",
+                 (long long)failed, (long long)all);
+        ipc_send(l->master, IPC_UNHEALTHY, 0, text, -1);
+        l->health_at_ms = 0;
+    }
+}
+
 static void do_what_is_due(struct loader *l)
 {
+    if (l->health_at_ms && l->health_at_ms <= clock_now.ms && !l->ending) {
+        look_at_health(l);
+    }
     if (l->stall_at_ms && l->stall_at_ms <= clock_now.ms) {
         look_for_stalls(l);
     }
@@ -613,7 +675,7 @@ static void supervise(struct loader *l, int signals)
             on_master(l);
         }
         do_what_is_due(l);
-        if (l->ending) {
+        if (l->ending || l->paused) {
             tell_draining(l);
         }
     }

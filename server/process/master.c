@@ -124,8 +124,48 @@ static void answer_reload(struct master *m)
         }
     }
     if (m->serving == m->newest && m->serving) {
-        control_answer(&m->control, "ok generation %u serves\n", m->serving->number);
+        control_answer(&m->control, m->before ? "ok generation %u serves until weir -s confirm, or no longer\n"
+                                              : "ok generation %u serves\n",
+                       m->serving->number);
     }
+}
+
+/* ---- probation: weir -s reload --confirm ---- */
+
+static void begin_probation(struct master *m, struct generation *before)
+{
+    m->before = before;
+    m->confirm_at_ms = clock_now.ms + m->confirm_ms;
+    ipc_send(before->sock, IPC_PAUSE, 0, NULL, -1);
+    if (m->max_5xx != UINT32_MAX) {
+        ipc_send(m->serving->sock, IPC_LIMIT, m->max_5xx, NULL, -1);
+    }
+}
+
+static void confirm(struct master *m)
+{
+    ipc_send(m->before->sock, IPC_DRAIN, 1, NULL, -1);
+    m->before = NULL;
+    m->confirm_at_ms = 0;
+}
+
+/* The generation before takes over again. What has failed drains. */
+static void go_back(struct master *m, const char *why)
+{
+    struct generation *failed = m->serving;
+
+    m->serving = m->before;
+    m->before = NULL;
+    m->confirm_at_ms = 0;
+    m->serving->accepts = true;
+    ipc_send(m->serving->sock, IPC_RESUME, 0, NULL, -1);
+    log_error("generation %u is taken back, since %s; generation %u serves again. The files still "
+              "hold what was taken back", failed ? failed->number : m->counter, why,
+              m->serving->number);
+    if (failed) {
+        ipc_send(failed->sock, IPC_DRAIN, 1, NULL, -1);
+    }
+    notify_state("STATUS=Serving; the last reload was taken back\n");
 }
 
 static void become_serving(struct master *m, struct generation *g)
@@ -136,7 +176,12 @@ static void become_serving(struct master *m, struct generation *g)
     g->ready = g->accepts = true;
     g->since = time(NULL);
     m->restart_ms = 0;
-    if (before) {
+    if (m->before) {
+        confirm(m); /* whoever goes on from there means it */
+    }
+    if (before && m->confirm_ms) {
+        begin_probation(m, before);
+    } else if (before) {
         ipc_send(before->sock, IPC_DRAIN, 1, NULL, -1);
     }
     notify_state("READY=1\nSTATUS=Serving\n");
@@ -250,6 +295,11 @@ static void on_loader(struct master *m, struct generation *g)
     case IPC_QUARANTINE:
         quarantine(m, message.text);
         break;
+    case IPC_UNHEALTHY:
+        if (m->before && g == m->serving) {
+            go_back(m, message.text);
+        }
+        break;
     case IPC_FAILED:
         refuse_generation(m, g, message.text);
         break;
@@ -287,8 +337,16 @@ static void generation_died(struct master *m, struct generation *g, int status)
     }
     *at = g->next;
     close(g->sock);
+    if (m->before == g) {
+        m->before = NULL;
+        m->confirm_at_ms = 0;
+    }
     if (was_serving) {
         m->serving = NULL;
+    }
+    if (was_serving && m->before && !m->ending) {
+        go_back(m, "it died");
+        was_serving = false;
     }
     if (was_loading && !m->ending) {
         control_answer(&m->control, "error\nthe loader died while it was loading\n");
@@ -358,8 +416,8 @@ static void upgrade(struct master *m)
 {
     char fd[16];
 
-    if (m->newest && !m->newest->ready && !m->newest->refused) {
-        control_answer(&m->control, "error\na generation is being loaded: try again\n");
+    if (m->before || (m->newest && !m->newest->ready && !m->newest->refused)) {
+        control_answer(&m->control, "error\na generation is being loaded or on probation: try again\n");
         return;
     }
     if (!binary_can_go_on(m)) {
@@ -403,10 +461,33 @@ static void answer_status(struct master *m)
                    m->quarantined[0] ? "\n" : "");
 }
 
+/* "reload", or "reload CONFIRM-MS MAX-5XX": milliseconds, and of 10000 answers (4294967295: any). */
+static void reload_command(struct master *m, const char *arguments)
+{
+    unsigned long long confirm_ms = 0;
+
+    m->max_5xx = UINT32_MAX;
+    if (sscanf(arguments, " %llu %u", &confirm_ms, &m->max_5xx) > 0 && m->before) {
+        control_answer(&m->control, "error\ngeneration %u waits for weir -s confirm\n",
+                       m->serving->number);
+        return;
+    }
+    m->confirm_ms = confirm_ms;
+    reload(m);
+}
+
 static void on_command(struct master *m, const char *command)
 {
-    if (strcmp(command, "reload") == 0) {
-        reload(m);
+    if (strcmp(command, "reload") == 0 || strncmp(command, "reload ", 7) == 0) {
+        reload_command(m, command + 6);
+    } else if (strcmp(command, "confirm") == 0) {
+        bool was_open = m->before;
+
+        if (was_open) {
+            confirm(m);
+        }
+        control_answer(&m->control, was_open ? "ok confirmed\n"
+                                             : "error\nthere is nothing to confirm\n");
     } else if (strcmp(command, "upgrade") == 0) {
         upgrade(m);
     } else if (strcmp(command, "status") == 0) {
@@ -429,6 +510,7 @@ static void on_signal(struct master *m, int signals)
     while (read(signals, &info, sizeof(info)) == sizeof(info)) {
         switch (info.ssi_signo) {
         case SIGHUP:
+            m->confirm_ms = 0;
             reload(m);
             break;
         case SIGTERM:
@@ -465,10 +547,15 @@ static int take_signals(void)
 
 static int wait_ms(const struct master *m)
 {
-    if (m->restart_at_ms == 0) {
+    uint64_t due = m->restart_at_ms;
+
+    if (m->confirm_at_ms && (due == 0 || m->confirm_at_ms < due)) {
+        due = m->confirm_at_ms;
+    }
+    if (due == 0) {
         return -1;
     }
-    return m->restart_at_ms <= clock_now.ms ? 0 : (int)(m->restart_at_ms - clock_now.ms) + 1;
+    return due <= clock_now.ms ? 0 : (int)(due - clock_now.ms) + 1;
 }
 
 static void turn(struct master *m, int signals)
@@ -499,6 +586,9 @@ static void turn(struct master *m, int signals)
     }
     on_signal(m, signals);
     reap(m);
+    if (m->before && m->confirm_at_ms <= clock_now.ms) {
+        go_back(m, "it was not confirmed in time");
+    }
     if (m->restart_at_ms && m->restart_at_ms <= clock_now.ms) {
         m->restart_at_ms = 0;
         start_generation(m);

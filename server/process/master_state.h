@@ -36,6 +36,10 @@ struct master {
     int lobby[2];            /* what draining workers give: out of it, into it */
     struct generation *newest;
     struct generation *serving; /* NULL: none yet, or it died */
+    struct generation *before;  /* waits while the serving one is on probation; NULL: it is not */
+    uint64_t confirm_at_ms;     /* when probation ends badly */
+    uint64_t confirm_ms;        /* for the next generation; 0: none */
+    uint32_t max_5xx;           /* of 10000, for the same; UINT32_MAX: any */
     unsigned counter;
     struct control control;
     char pid_path[1024];

@@ -87,6 +87,13 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
         server_drain(finish, message.index ? lobby[1] : -1);
         ipc_send(sock, IPC_DRAINING, 0, NULL, -1);
         break;
+    case IPC_PAUSE:
+        server_pause();
+        ipc_send(sock, IPC_DRAINING, 0, NULL, -1);
+        break;
+    case IPC_RESUME:
+        server_resume();
+        break;
     case IPC_STOP:
         finish();
         break;
