@@ -24,6 +24,7 @@
 #include "process/master_state.h"
 #include "process/modules.h"
 #include "process/pidfile.h"
+#include "process/why.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -52,6 +53,7 @@ static const char usage_text[] =
     "       weir explain [-X METHOD] [-H 'Name: value'] URL\n"
     "                                            what would happen to this request, and why\n"
     "       weir status                          which generation serves, since when\n"
+    "       weir why REQUEST_ID [--json]         what the logs say of a request, and what to do\n"
     "       weir modules [NAME]                  installed modules, or a module's options\n"
     "       weir -v | -V                         version; with ABI, build and libraries\n";
 
@@ -127,6 +129,17 @@ static int modules(const struct options *o)
     return modules_main(&config, o->word_n > 1 ? o->words[1] : NULL, o->json);
 }
 
+static int why(const struct options *o)
+{
+    static struct config config;
+
+    if (o->word_n != 2) {
+        return usage_error("the id of a request, and nothing else, is wanted after", o->words[0]);
+    }
+    load(&config, o); /* mistakes in it do not hide where the logs are */
+    return why_main(&config, o->words[1], o->json);
+}
+
 /* Without a control socket a signal has to do. */
 static int tell_by_signal(const struct config *config, const char *command)
 {
@@ -191,13 +204,13 @@ static int run_daemon(const struct options *o)
 
 /* ---- words ---- */
 
-static const char *const later[] = {"why", "diff", "peers", "cache", "test", "import",
+static const char *const later[] = {"diff", "peers", "cache", "test", "import",
                                     "enable", "disable"};
 
 static const struct {
     const char *name;
     int (*fn)(const struct options *o);
-} commands[] = {{"explain", explain}, {"modules", modules}};
+} commands[] = {{"explain", explain}, {"modules", modules}, {"why", why}};
 
 static int run_command(const struct options *o)
 {
