@@ -28,7 +28,7 @@ sites = (
   { names = [ "example.com" ]; listen = [ "https://127.0.0.1:%port:web%", "http://127.0.0.1:%port:plain%" ];
     tls = { certificate = "$dir/cert.pem"; key = "$dir/key.pem"; };
     http2 = { cleartext = true; };
-    client = { max_header = "8k"; max_body = "10m"; };
+    client = { max_header = "8k"; max_body = "10m"; keepalive_requests = 200000; };
     proxy = { to = "http://127.0.0.1:$backend->{port}"; };
     routes = ( { path = "/big"; static = { root = "$dir/www"; }; },
                { path = "/hello"; respond = { text = "\$server_protocol \$scheme"; }; },
