@@ -3,8 +3,8 @@
 #include "balance.h"
 
 static const weir_balancer_ops *const balancers[] = {
-    &balance_round_robin,
-    NULL,
+    &balance_round_robin, &balance_least_conn, &balance_ip_hash, &balance_ip_hash_24,
+    &balance_hash,        &balance_random_two, &balance_ewma,    NULL,
 };
 
 static const weir_module module = {
@@ -13,4 +13,7 @@ static const weir_module module = {
     .balancers = balancers,
 };
 
-WEIR_MODULE(balance, 1, "balancer:round_robin", module)
+WEIR_MODULE(balance, 3,
+            "balancer:round_robin balancer:least_conn balancer:ip_hash balancer:ip_hash_24 "
+            "balancer:hash balancer:random_two balancer:ewma",
+            module)

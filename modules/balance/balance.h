@@ -5,6 +5,14 @@
 
 #include <weir/module.h>
 
-extern const weir_balancer_ops balance_round_robin __attribute__((visibility("hidden")));
+#define BALANCER(name) extern const weir_balancer_ops name __attribute__((visibility("hidden")))
+
+BALANCER(balance_round_robin);
+BALANCER(balance_least_conn);
+BALANCER(balance_ip_hash);
+BALANCER(balance_ip_hash_24);
+BALANCER(balance_hash);
+BALANCER(balance_random_two);
+BALANCER(balance_ewma);
 
 #endif

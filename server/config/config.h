@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "config/diag.h"
+#include "config/status_set.h"
 #include "http/site.h"
 #include "http/variable.h"
 #include "module/registry.h"
@@ -32,8 +33,29 @@ struct peer_conf {
     weir_str address;           /* host:port, [v6]:port, unix:/path */
     int64_t weight, max_fails, max_connections;
     uint64_t fail_timeout_ms;
+    uint64_t slow_start_ms;     /* 0: at once */
+    int64_t proxy_protocol;     /* version sent in front; 0: none */
     bool backup, down, drain;
     struct source source;
+};
+
+/* What is worth another try: bits of upstream_conf.retry_on. */
+enum {
+    RETRY_CONNECT = 1, /* no connection came about */
+    RETRY_ERROR = 2,   /* it ended before an answer */
+    RETRY_TIMEOUT = 4,
+    RETRY_INVALID = 8  /* the answer makes no sense */
+};
+
+/* The group `health` of an upstream. */
+struct health_conf {
+    uint32_t type;              /* weir_health_type */
+    const struct module *module; /* that makes the checks; NULL: there are none */
+    weir_str path, host, body, service;
+    uint64_t interval_ms, timeout_ms;
+    int64_t rise, fall, port;
+    weir_list expect_words;     /* weir_str */
+    struct status_set expect;
 };
 
 /* One of `upstream`. */
@@ -47,6 +69,21 @@ struct upstream_conf {
     uint64_t keepalive_timeout_ms;
     int64_t retry_tries;        /* 0: each peer once */
     int64_t retry_budget;       /* percent of live requests */
+    uint64_t retry_timeout_ms;  /* for the head of an answer, per try; 0: read_timeout alone */
+    weir_list retry_words;      /* weir_str: `on` */
+    uint32_t retry_on;          /* RETRY_* */
+    struct status_set retry_status;
+    const weir_template *key;   /* for balancers; NULL: none */
+    bool resolve;               /* names are looked up again and again */
+    int64_t queue_length;       /* requests that may wait for a place, per worker; 0: none */
+    uint64_t queue_timeout_ms;
+    weir_str sticky_cookie;     /* its name; empty: none */
+    uint64_t sticky_ttl_ms;     /* 0: as long as the browser runs */
+    weir_list eject_words;      /* weir_str: `status` */
+    struct status_set eject_status;
+    int64_t eject_ratio;        /* percent; 0: each counts as a failure */
+    uint64_t eject_window_ms, eject_latency_ms;
+    struct health_conf health;
     struct source source;
     struct upstream_group *group; /* made by upstream/ when the configuration is committed */
 };

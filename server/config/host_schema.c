@@ -234,8 +234,17 @@ static const weir_opt peer_table[] = {
      .dflt = "0",
      .max = 10000000,
      .doc = "Requests at a time; 0: no limit."},
-    LATER("slow_start"),
-    LATER("proxy_protocol"),
+    {.name = "slow_start",
+     .type = WEIR_T_DURATION,
+     AT(struct peer_conf, slow_start_ms),
+     .max = DAY,
+     .doc = "How long its share grows once it is back; absent: it is whole at once."},
+    {.name = "proxy_protocol",
+     .type = WEIR_T_INT,
+     AT(struct peer_conf, proxy_protocol),
+     .dflt = "0",
+     .max = 2,
+     .doc = "Tells it the client's address by PROXY protocol, version 1 or 2; 0: not."},
 };
 
 static const weir_opt retry_table[] = {
@@ -251,7 +260,99 @@ static const weir_opt retry_table[] = {
      .dflt = "20",
      .max = 100,
      .doc = "Retries under way, in percent of the requests under way."},
-    LATER("on"),
+    {.name = "on",
+     .type = WEIR_T_LIST | WEIR_T_STR,
+     .flags = SCHEMA_WORD,
+     AT(struct upstream_conf, retry_words),
+     .dflt = "error timeout invalid",
+     .doc = "What is worth another try: connect, error, timeout, invalid, and statuses."},
+    {.name = "timeout",
+     .type = WEIR_T_DURATION,
+     AT(struct upstream_conf, retry_timeout_ms),
+     .max = DAY,
+     .doc = "For the head of an answer, per try; absent: read_timeout alone."},
+};
+
+static const weir_opt queue_table[] = {
+    {.name = "length",
+     .type = WEIR_T_INT,
+     AT(struct upstream_conf, queue_length),
+     .dflt = "0",
+     .max = 1000000,
+     .doc = "Requests that may wait while all peers are at max_connections, per worker."},
+    {.name = "timeout",
+     .type = WEIR_T_DURATION,
+     AT(struct upstream_conf, queue_timeout_ms),
+     .dflt = "60s",
+     .min = 1,
+     .max = DAY,
+     .doc = "How long each waits (503)."},
+};
+
+static const weir_opt sticky_table[] = {
+    {.name = "cookie",
+     .type = WEIR_T_STR,
+     AT(struct upstream_conf, sticky_cookie),
+     .dflt = "route",
+     .doc = "The name of the cookie that brings a client back to its peer."},
+    {.name = "ttl",
+     .type = WEIR_T_DURATION,
+     AT(struct upstream_conf, sticky_ttl_ms),
+     .doc = "How long browsers keep it; absent: as long as they run."},
+};
+
+static const weir_opt eject_table[] = {
+    {.name = "status",
+     .type = WEIR_T_LIST | WEIR_T_STR,
+     .flags = SCHEMA_WORD,
+     AT(struct upstream_conf, eject_words),
+     .doc = "Answers that count as failures."},
+    {.name = "ratio",
+     .type = WEIR_T_INT,
+     AT(struct upstream_conf, eject_ratio),
+     .dflt = "0",
+     .max = 100,
+     .doc = "Percent of bad answers in the window that put a peer out; 0: max_fails of them."},
+    {.name = "window",
+     .type = WEIR_T_DURATION,
+     AT(struct upstream_conf, eject_window_ms),
+     .dflt = "10s",
+     .min = 1,
+     .max = DAY,
+     .doc = "The time that the ratio is taken over."},
+    {.name = "latency",
+     .type = WEIR_T_DURATION,
+     AT(struct upstream_conf, eject_latency_ms),
+     .max = DAY,
+     .doc = "Answers that take longer count as failures, too; absent: however long."},
+};
+
+static const char *const health_types[] = {"http", "tcp", "grpc", NULL};
+
+#define HEALTH(name_, type_, member_, ...)                                                         \
+    {                                                                                              \
+        .name = (name_), .type = (type_), AT(struct upstream_conf, health.member_), __VA_ARGS__    \
+    }
+
+static const weir_opt health_table[] = {
+    HEALTH("type", WEIR_T_ENUM, type, .names = health_types, .dflt = "http",
+           .doc = "What is asked of each peer."),
+    HEALTH("path", WEIR_T_STR, path, .dflt = "/", .doc = "http: the path that is fetched."),
+    HEALTH("host", WEIR_T_STR, host, .doc = "http: the Host that is sent; absent: the address."),
+    HEALTH("port", WEIR_T_INT, port, .dflt = "0", .max = 65535,
+           .doc = "Another port than the peer's; 0: that one."),
+    HEALTH("interval", WEIR_T_DURATION, interval_ms, .dflt = "5s", .min = 10, .max = DAY,
+           .doc = "Between two checks of a peer, more or less a tenth."),
+    HEALTH("timeout", WEIR_T_DURATION, timeout_ms, .dflt = "2s", .min = 1, .max = DAY,
+           .doc = "For the whole of a check."),
+    HEALTH("rise", WEIR_T_INT, rise, .dflt = "2", .min = 1, .max = 1000,
+           .doc = "Good checks in a row that bring a peer back."),
+    HEALTH("fall", WEIR_T_INT, fall, .dflt = "3", .min = 1, .max = 1000,
+           .doc = "Failed checks in a row that put it out."),
+    HEALTH("expect", WEIR_T_LIST | WEIR_T_STR, expect_words, .flags = SCHEMA_WORD,
+           .dflt = "200-399", .doc = "http: statuses that are good."),
+    HEALTH("body", WEIR_T_STR, body, .doc = "http: text that the answer has to contain."),
+    HEALTH("service", WEIR_T_STR, service, .doc = "grpc: the service asked about."),
 };
 
 static const weir_opt upstream_table[] = {
@@ -281,12 +382,16 @@ static const weir_opt upstream_table[] = {
      .max = DAY,
      .doc = "How long an idle connection is kept."},
     {.name = "retry", GROUP(retry_table), .doc = "Asking another peer."},
-    LATER("key"),
+    {.name = "key",
+     .type = WEIR_T_TEMPLATE,
+     AT(struct upstream_conf, key),
+     .doc = "What requests with the same peer have in common, for balance = \"hash\".",
+     .example = "\"$request_uri\""},
     LATER("resolve"),
-    LATER("queue"),
-    LATER("sticky"),
-    LATER("eject"),
-    LATER("health"),
+    {.name = "queue", GROUP(queue_table), .doc = "Waiting for a place at a peer."},
+    {.name = "sticky", GROUP(sticky_table), .flags = SCHEMA_APART, .doc = "Clients keep their peer."},
+    {.name = "eject", GROUP(eject_table), .doc = "What puts a peer out besides failures."},
+    {.name = "health", GROUP(health_table), .flags = SCHEMA_APART, .doc = "Active checks."},
 };
 
 static const weir_opt top_names[] = {

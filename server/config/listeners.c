@@ -313,7 +313,9 @@ static void add_protocols(struct config *config, struct listener *listener, stru
         return;
     }
     for (uint32_t i = 0; i < plan->use_n; i++) {
-        if (plan->uses[i].module->desc->codec) {
+        const weir_codec_ops *codec = plan->uses[i].module->desc->codec;
+
+        if (codec && codec->open) {
             add_codec(config, listener, site, &plan->uses[i]);
         }
     }

@@ -289,7 +289,10 @@ static bool need_text(const struct reader *r, const struct node *node)
 
 static bool read_str(struct reader *r, const weir_opt *row, const struct node *node, void *out)
 {
-    (void)row;
+    if ((row->flags & SCHEMA_WORD) && node->type == NODE_INT) {
+        *(weir_str *)out = node_text(&r->config->arena, node, 0);
+        return true;
+    }
     if (!need_text(r, node)) {
         return false;
     }

@@ -154,11 +154,128 @@ static void read_balancer(struct config *config, struct upstream_conf *up, const
         return;
     }
     up->balancer = find_balancer(module, up->balance);
+    if (up->balancer && WEIR_HAS(up->balancer, needs_key) && !up->key) {
+        error_at(config, node ? node : group,
+                 "upstream.%s.balance = \"%s\" needs a key: add key = \"$request_uri\";",
+                 up->name.p, up->balance.p);
+    }
     if (!up->balancer) {
         error_at(config, node ? node : group,
                  "the module \"%s\" does not provide the balancer "
                  "\"%s\" that it promises",
                  module->desc->name, up->balance.p);
+    }
+}
+
+/* ---- words and statuses ---- */
+
+static const struct node *inner_node(const struct node *group, const char *outer,
+                                     const char *inner)
+{
+    const struct node *node = node_get(group, str_from(outer));
+
+    return node && node->type == NODE_GROUP ? node_get(node, str_from(inner)) : NULL;
+}
+
+static bool add_retry_word(struct upstream_conf *up, weir_str word)
+{
+    static const struct {
+        const char *name;
+        uint32_t bits;
+    } words[] = {
+        {"connect", RETRY_CONNECT},
+        {"error", RETRY_CONNECT | RETRY_ERROR},
+        {"timeout", RETRY_TIMEOUT},
+        {"invalid", RETRY_INVALID},
+    };
+
+    for (size_t i = 0; i < WEIR_COUNT(words); i++) {
+        if (str_eq(word, str_from(words[i].name))) {
+            up->retry_on |= words[i].bits;
+            return true;
+        }
+    }
+    return status_set_add(&up->retry_status, word);
+}
+
+static void read_statuses(struct config *config, const struct upstream_conf *up,
+                          const weir_list *list, const char *what, const struct node *at,
+                          struct status_set *set)
+{
+    const weir_str *words = list->items;
+
+    for (size_t i = 0; i < list->n; i++) {
+        if (!status_set_add(set, words[i])) {
+            error_at(config, at, "upstream.%s.%s: \"%s\": expected a status or some: 503, "
+                     "\"500-504\", \"5xx\"", up->name.p, what, words[i].p);
+        }
+    }
+}
+
+static void read_words(struct config *config, struct upstream_conf *up, const struct node *group)
+{
+    const weir_str *words = up->retry_words.items;
+    const struct node *at = inner_node(group, "retry", "on");
+
+    for (size_t i = 0; i < up->retry_words.n; i++) {
+        if (!add_retry_word(up, words[i])) {
+            error_at(config, at ? at : group, "upstream.%s.retry.on: \"%s\": expected connect, "
+                     "error, timeout, invalid, or a status", up->name.p, words[i].p);
+        }
+    }
+    at = inner_node(group, "eject", "status");
+    read_statuses(config, up, &up->eject_words, "eject.status", at ? at : group,
+                  &up->eject_status);
+}
+
+/* A group whose presence switches something on. */
+static bool read_switch(struct config *config, struct upstream_conf *up, const struct node *group,
+                        const char *name)
+{
+    struct rows rows = upstream_rows();
+    const weir_opt *row = schema_row(rows, str_from(name), WEIR_S_TOP);
+    const struct node *node = node_get(group, row ? str_from(row->name) : STR(""));
+
+    if (!node || node_is_false(node)) {
+        return false;
+    }
+    struct rows sub = row_sub(rows, row);
+    weir_str what = arena_printf(&config->arena, "upstream.%s.%s", up->name.p, name);
+    const struct node *item = node->type == NODE_GROUP || node->type == NODE_BOOL
+                                  ? schema_item(&config->arena, sub, row, node)
+                                  : NULL;
+    if (!item) {
+        error_at(config, node, "%s: expected a group { ... }", what.p);
+        return false;
+    }
+    return schema_fill(config, what.p, sub, WEIR_S_TOP, true, item, up);
+}
+
+/* ---- active checks ---- */
+
+static void read_health(struct config *config, struct upstream_conf *up, const struct node *group)
+{
+    const struct node *at = node_get(group, STR("health"));
+    struct module_info *info;
+    struct module *module;
+    char error[512];
+
+    if (!read_switch(config, up, group, "health")) {
+        return;
+    }
+    read_statuses(config, up, &up->health.expect_words, "health.expect", at, &up->health.expect);
+    info = registry_find_provider(&config->registry, STR("health"));
+    if (!info) {
+        error_at(config, at, "upstream.%s.health: no installed module provides active checks: "
+                 "install the module health (searched in %s)", up->name.p,
+                 config->tree->searched.p);
+    } else if (!(module = registry_load(&config->registry, info, error, sizeof(error)))) {
+        error_at(config, at, "upstream.%s.health: %s", up->name.p, error);
+    } else if (!module->desc->health) {
+        error_at(config, at, "the module \"%s\" does not provide the checks that it promises",
+                 module->desc->name);
+    } else {
+        up->health.module = module;
     }
 }
 
@@ -178,7 +295,10 @@ static void read_upstream(struct config *config, struct upstream_conf *up, const
     } else {
         error_at(config, group, "%s has no servers: add servers = [ \"127.0.0.1:3000\" ];", what.p);
     }
+    read_switch(config, up, group, "sticky");
     if (ok) {
+        read_words(config, up, group);
+        read_health(config, up, group);
         read_balancer(config, up, group);
     }
 }

@@ -22,6 +22,7 @@
 #include "module/registry.h"
 #include "module/watch.h"
 #include "net/offload.h"
+#include "net/watch.h"
 #include "upstream/exchange.h"
 
 #define EVAL_PARTS 16
@@ -463,6 +464,9 @@ static const weir_loop_api loop_api = {
     .resume = request_resume,
     .timer_start = api_timer_start,
     .timer_stop = api_timer_stop,
+    .watch_start = watch_start,
+    .watch_change = watch_change,
+    .watch_stop = watch_stop,
 };
 
 /* ---- the rest ---- */
@@ -480,11 +484,17 @@ static int64_t api_peer(const weir_peer *peer, uint32_t what)
 {
     switch (what) {
     case WEIR_PEER_WEIGHT:
-        return peer->conf->weight;
+        return peer->state->weight ? peer->state->weight : peer->conf->weight;
     case WEIR_PEER_IN_FLIGHT:
-        return peer->in_flight;
+        return peer->state->in_flight;
     case WEIR_PEER_IS_BACKUP:
         return peer->conf->backup;
+    case WEIR_PEER_SHARE:
+        return peer_share(peer);
+    case WEIR_PEER_ID:
+        return (int64_t)peer->id;
+    case WEIR_PEER_SLOT:
+        return peer->slot;
     default:
         return 0;
     }

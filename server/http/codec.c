@@ -78,9 +78,16 @@ static bool is_full(const struct weir_conn *codec)
     return codec->out.bytes >= OUT_WINDOW;
 }
 
+/* A module's table may end before the member. */
+static bool is_sated(const struct weir_conn *codec)
+{
+    return codec->state && WEIR_HAS(codec->ops, wants_input) &&
+           !codec->ops->wants_input(codec->state);
+}
+
 bool codec_wants_input(const struct weir_conn *codec)
 {
-    return !is_full(codec) && !codec->has_failed && !codec->is_over;
+    return !is_sated(codec) && !is_full(codec) && !codec->has_failed && !codec->is_over;
 }
 
 static weir_rc produce(struct weir_conn *codec)

@@ -7,6 +7,7 @@
 #include "http/client.h"
 #include "http/handover.h"
 #include "net/listen.h"
+#include "upstream/health.h"
 
 static struct acceptor *acceptors;
 static uint32_t acceptor_n;
@@ -55,6 +56,7 @@ int server_start(const struct config *config, const struct listen_fd *fds, uint3
     if (taken >= 0) {
         handover_take(config, taken);
     }
+    health_start(config);
     return 0;
 }
 
@@ -81,6 +83,7 @@ void server_drain(void (*done)(void), int given)
     for (uint32_t i = 0; i < acceptor_n; i++) {
         acceptor_stop(&acceptors[i]);
     }
+    health_stop();
     clients_on_empty = done;
     clients_moving = given >= 0;
     clients_drain();

@@ -2,8 +2,11 @@
 #include "upstream/exchange.h"
 
 #include "base/clock.h"
+#include "base/running.h"
 #include "base/str.h"
 #include "upstream/exchange_state.h"
+#include "upstream/proxy_protocol.h"
+#include "upstream/socket_hint.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +19,7 @@ static const enum http1_method idempotent = METHOD_GET | METHOD_HEAD | METHOD_PU
                                             METHOD_OPTIONS | METHOD_TRACE;
 
 static void try_next(struct exchange *ex);
+static void ask(struct exchange *ex, struct weir_peer *peer);
 static void on_up_ready(struct conn *conn);
 static void on_up_timer(struct timer *timer);
 
@@ -59,7 +63,7 @@ void exchange_release(struct exchange *ex, bool reusable)
 
     exchange_attempt_done(ex, WEIR_PEER_OK);
     ex->up = NULL;
-    if (reusable) {
+    if (reusable && !up->peer->conf->proxy_protocol) {
         timer_stop(&up->conn.timer);
         pool_put(up);
     } else {
@@ -79,6 +83,29 @@ static bool within_budget(const struct exchange *ex)
 
     return group->retrying < RETRIES_ALWAYS ||
            group->retrying * 100 < group->live * (uint64_t)group->conf->retry_budget;
+}
+
+/* Is that kind of failure worth another try? */
+static bool is_retried(const struct exchange *ex, weir_reason reason)
+{
+    uint32_t on = ex->group->conf->retry_on;
+
+    switch (reason) {
+    case WEIR_REASON_CONNECTION_REFUSED:
+    case WEIR_REASON_DNS_ERROR:
+    case WEIR_REASON_TLS_ERROR:
+        return on & RETRY_CONNECT;
+    case WEIR_REASON_CONNECTION_TIMEOUT:
+        return on & (RETRY_CONNECT | RETRY_TIMEOUT);
+    case WEIR_REASON_CONNECTION_READ_TIMEOUT:
+    case WEIR_REASON_CONNECTION_WRITE_TIMEOUT:
+        return on & RETRY_TIMEOUT;
+    case WEIR_REASON_HTTP_PROTOCOL_ERROR:
+    case WEIR_REASON_HTTP_RESPONSE_HEADER_SIZE:
+        return on & RETRY_INVALID;
+    default:
+        return on & RETRY_ERROR;
+    }
 }
 
 static bool may_try_next(const struct exchange *ex)
@@ -125,6 +152,10 @@ void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail
     struct weir_req *req = ex->req;
     const struct weir_peer *peer = ex->attempt ? ex->attempt->peer : NULL;
     bool repeat = may_repeat(ex, reason);
+
+    if (ex->attempt && ex->attempt->end_us == 0) {
+        ex->attempt->reason = reason;
+    }
     /* A pooled connection that the peer closes just as it is used says nothing about the peer. */
     bool idle_race = ex->is_reused && !ex->head_done && !ex->in &&
                      reason == WEIR_REASON_CONNECTION_TERMINATED;
@@ -148,7 +179,7 @@ void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail
         try_next(ex);
         return;
     }
-    if (repeat && may_try_next(ex)) {
+    if (repeat && is_retried(ex, reason) && may_try_next(ex)) {
         request_log(req, WEIR_LOG_WARN, "%.*s: %s; trying the next peer",
                     (int)reason_name(reason).n, reason_name(reason).p, detail ? detail : "");
         count_retry(ex);
@@ -156,6 +187,30 @@ void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail
         return;
     }
     request_reply(req, status_of(reason), reason, (weir_str){0}, (weir_str){0}, detail);
+}
+
+bool exchange_refuse_status(struct exchange *ex, uint32_t status)
+{
+    const struct weir_peer *peer = ex->attempt->peer;
+    bool is_full;
+
+    if (!status_set_has(&ex->group->conf->retry_status, status) || !ex->replayable ||
+        !is_idempotent(ex) || !may_try_next(ex)) {
+        return false;
+    }
+    struct weir_peer *next = group_pick(ex->group, ex->req, ex->tried, &is_full);
+    if (!next) {
+        return false; /* this answer is better than none */
+    }
+    request_log(ex->req, WEIR_LOG_WARN, "upstream %.*s, peer %.*s: it answered %u; trying the next "
+                "peer", (int)ex->group->conf->name.n, ex->group->conf->name.p, (int)peer->name.n,
+                peer->name.p, status);
+    ex->attempt->status = (uint16_t)status;
+    exchange_attempt_done(ex, WEIR_PEER_OK);
+    drop_connection(ex);
+    count_retry(ex);
+    ask(ex, next);
+    return true;
 }
 
 /* ---- sending ---- */
@@ -303,15 +358,18 @@ static bool get_connection(struct exchange *ex, struct weir_peer *peer)
     }
     ex->up = upconn_connect(peer, ex->conf->tls, exchange_peer_name(ex));
     if (!ex->up) {
-        weir_str why = arena_printf(&ex->req->arena, "connect: %s%s", strerror(errno),
-                                    errno == ENOENT   ? ": is the backend running?"
-                                    : errno == EACCES ? ": may the worker user open the socket?"
-                                                      : "");
-
-        exchange_failed(ex, WEIR_REASON_CONNECTION_REFUSED, why.p);
+        exchange_not_connected(ex, peer, errno);
         return false;
     }
     return true;
+}
+
+void exchange_not_connected(struct exchange *ex, const struct weir_peer *peer, int error)
+{
+    const struct addr *addr = &peer->addrs[peer->addr_at % peer->addr_n];
+
+    exchange_failed(ex, WEIR_REASON_CONNECTION_REFUSED,
+                    socket_hint(&ex->req->arena, addr, error));
 }
 
 static void begin_attempt(struct exchange *ex, struct weir_peer *peer)
@@ -325,6 +383,68 @@ static void begin_attempt(struct exchange *ex, struct weir_peer *peer)
     ex->tried[peer->index / 64] |= (uint64_t)1 << (peer->index % 64);
     ex->tries++;
     reset_attempt(ex);
+}
+
+/* Before the first byte, TLS or not, the peer is told who the client is. Such a connection serves
+ * that client alone. */
+static void introduce_client(struct exchange *ex, int version)
+{
+    const struct client *client = ex->req->client;
+    struct conn *conn = &ex->up->conn;
+    struct addr local = {.len = sizeof(local.un)};
+    char text[PROXY_PROTOCOL_MAX];
+
+    if (getsockname(client->conn.fd, &local.sa, &local.len) != 0) {
+        local = (struct addr){0};
+    }
+    size_t n = proxy_protocol_write(version, &client->addr, &local, text);
+    chain_add_copy(conn->io ? &conn->io->out : &ex->to_send, text, n);
+}
+
+static void find_no_peer(struct exchange *ex, weir_reason reason, const char *detail)
+{
+    weir_str text = arena_printf(&ex->req->arena, "upstream %.*s: %s",
+                                 (int)ex->group->conf->name.n, ex->group->conf->name.p, detail);
+
+    ex->attempt = NULL;
+    ex->replayable = false;
+    exchange_failed(ex, reason, text.p);
+}
+
+static void on_turn(struct waiter *waiter)
+{
+    struct exchange *ex = container_of(waiter, struct exchange, waiter);
+    struct weir_req *req = ex->req;
+
+    try_next(ex);
+    if (req->finished || req->aborted || !chain_is_empty(&req->out)) {
+        client_flush(req);
+    }
+}
+
+static void on_wait_over(struct waiter *waiter)
+{
+    struct exchange *ex = container_of(waiter, struct exchange, waiter);
+    struct weir_req *req = ex->req;
+
+    find_no_peer(ex, WEIR_REASON_CONNECTION_LIMIT_REACHED,
+                 "no peer had a free place (max_connections) within queue.timeout");
+    client_flush(req);
+}
+
+/* False: there is no queue, or no room in it. */
+static bool wait_for_place(struct exchange *ex)
+{
+    struct upstream_group *group = ex->group;
+
+    if (group->queue.n >= (uint64_t)group->conf->queue_length) {
+        return false;
+    }
+    ex->waiter.on_turn = on_turn;
+    ex->waiter.on_timeout = on_wait_over;
+    queue_join(&group->queue, &ex->waiter, group->conf->queue_timeout_ms, ex->waited);
+    ex->waited = true;
+    return true;
 }
 
 /* What was sent of the body is sent again. */
@@ -345,17 +465,29 @@ static void rewind_body(struct exchange *ex)
 
 static void try_next(struct exchange *ex)
 {
-    struct weir_peer *peer = group_pick(ex->group, ex->req, ex->tried);
+    bool is_full;
+    struct weir_peer *peer = group_pick(ex->group, ex->req, ex->tried, &is_full);
 
-    if (!peer) {
-        ex->attempt = NULL;
-        ex->replayable = false;
-        exchange_failed(ex, WEIR_REASON_DESTINATION_UNAVAILABLE,
-                        "every peer of the upstream is down, drained or at max_connections");
-        return;
+    if (peer) {
+        ask(ex, peer);
+    } else if (is_full && !wait_for_place(ex)) {
+        find_no_peer(ex, WEIR_REASON_CONNECTION_LIMIT_REACHED,
+                     ex->group->conf->queue_length
+                         ? "all peers are at max_connections, and queue.length requests wait"
+                         : "all peers are at max_connections: raise that, or add queue = { length; }");
+    } else if (!is_full) {
+        find_no_peer(ex, WEIR_REASON_DESTINATION_UNAVAILABLE,
+                     "every peer is down or drained, or was asked already");
     }
+}
+
+static void ask(struct exchange *ex, struct weir_peer *peer)
+{
     begin_attempt(ex, peer);
-    if (ex->conf->upstream->codec) {
+    if (ex->group->conf->retry_timeout_ms) {
+        timer_set(&ex->try_timer, clock_now.ms + ex->group->conf->retry_timeout_ms);
+    }
+    if (ex->codec) {
         rewind_body(ex);
         if (has_address(ex, peer)) {
             exchange_stream_start(ex, peer);
@@ -370,6 +502,9 @@ static void try_next(struct exchange *ex)
     conn->on_ready = on_up_ready;
     conn->timer.fn = on_up_timer;
     timer_stop(&conn->timer);
+    if (peer->conf->proxy_protocol) {
+        introduce_client(ex, (int)peer->conf->proxy_protocol);
+    }
     chain_add_buf(&ex->to_send, ex->head_out, ex->head_out->data, ex->head_out->used);
     rewind_body(ex);
     if (send_request(ex) && ex->up) {
@@ -499,12 +634,25 @@ static void on_up_timer(struct timer *timer)
     client_flush(req);
 }
 
+static void on_try_over(struct timer *timer)
+{
+    struct exchange *ex = container_of(timer, struct exchange, try_timer);
+    struct weir_req *req = ex->req;
+
+    if (exchange_is_open(ex) && !ex->head_done) {
+        exchange_failed(ex, WEIR_REASON_CONNECTION_READ_TIMEOUT,
+                        "no answer within retry.timeout");
+        client_flush(req);
+    }
+}
+
 static void on_deadline(struct timer *timer)
 {
     struct exchange *ex = container_of(timer, struct exchange, deadline);
     struct weir_req *req = ex->req;
 
-    if (exchange_is_open(ex)) {
+    if (exchange_is_open(ex) || ex->waiter.queue) {
+        queue_leave(&ex->waiter);
         exchange_failed(ex, WEIR_REASON_HTTP_RESPONSE_TIMEOUT, "the request's deadline passed");
         client_flush(req);
     }
@@ -526,7 +674,7 @@ static void source_resume(struct weir_req *req)
 static void begin(struct exchange *ex)
 {
     ex->has_begun = true;
-    if (ex->conf->upstream->codec) {
+    if (ex->codec) {
         exchange_stream_init(ex);
     } else {
         exchange_build_head(ex);
@@ -604,6 +752,8 @@ void exchange_end(struct weir_req *req)
     chain_clear(&req->body_in);
     spill_fini(&ex->spill);
     timer_fini(&ex->deadline);
+    timer_fini(&ex->try_timer);
+    queue_leave(&ex->waiter);
     timer_fini(&ex->stream_timer);
     ex->group->live--;
     ex->group->retrying -= ex->is_retry;
@@ -615,6 +765,12 @@ static const struct source_ops exchange_source = {
     .cancel = exchange_end,
 };
 
+/* Said by modules that know of it. */
+static bool uses_own_codec(const weir_forward_conf *conf)
+{
+    return conf->size > offsetof(weir_forward_conf, own_codec) && conf->own_codec;
+}
+
 weir_rc exchange_start(struct weir_req *req, const weir_forward_conf *conf)
 {
     struct exchange *ex = arena_zalloc(&req->arena, sizeof(*ex));
@@ -622,6 +778,7 @@ weir_rc exchange_start(struct weir_req *req, const weir_forward_conf *conf)
     ex->req = req;
     ex->conf = conf;
     ex->group = conf->upstream->group;
+    ex->codec = uses_own_codec(conf) ? module_running : conf->upstream->codec;
     ex->group->live++;
     ex->tried = arena_zalloc(&req->arena, ex->group->word_n * sizeof(*ex->tried));
     ex->replayable = true;
@@ -630,6 +787,7 @@ weir_rc exchange_start(struct weir_req *req, const weir_forward_conf *conf)
     fields_init(&ex->fields, &req->arena);
     spill_init(&ex->spill);
     timer_init(&ex->deadline, on_deadline);
+    timer_init(&ex->try_timer, on_try_over);
     if (conf->deadline_ms) {
         timer_set(&ex->deadline, clock_now.ms + conf->deadline_ms);
     }

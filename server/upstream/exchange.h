@@ -13,6 +13,7 @@ struct attempt {
     const struct weir_peer *peer;
     uint64_t start_us, end_us;    /* end 0: under way */
     uint16_t status;              /* 0: no answer */
+    weir_reason reason;           /* why it failed */
 };
 
 /* Hands the request to conf->upstream. WEIR_HANDLED. `conf` lives as long as the request. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* upstream/exchange_response.c - the response as it comes from a peer: head, interim heads, body. */
+#include "base/clock.h"
 #include "base/str.h"
 #include "upstream/exchange_state.h"
+#include "upstream/sticky.h"
 
 #include <errno.h>
 #include <string.h>
@@ -101,17 +103,28 @@ static void merge_fields(struct exchange *ex)
     *mine = ex->fields;
 }
 
+void exchange_judge(struct exchange *ex)
+{
+    bool is_timed = ex->group->conf->eject_latency_ms != 0;
+
+    peer_answered((struct weir_peer *)(uintptr_t)ex->attempt->peer, ex->head.status,
+                  is_timed ? clock_us() - ex->attempt->start_us : 0);
+}
+
 void exchange_final_head(struct exchange *ex)
 {
     struct weir_req *req = ex->req;
 
     ex->head_done = true;
     ex->attempt->status = ex->head.status;
-    peer_answered((struct weir_peer *)(uintptr_t)ex->attempt->peer);
+    timer_stop(&ex->try_timer);
     choose_buffering(ex);
     int64_t length = length_for_client(ex);
     if (ex->head.connection_names_fields) {
         drop_connection_named(&ex->fields);
+    }
+    if (ex->group->conf->sticky_cookie.n) {
+        sticky_mark(ex->attempt->peer, req, &ex->fields);
     }
     merge_fields(ex);
     req->is_live = !ex->buffering;
@@ -155,7 +168,8 @@ static void on_upgrade(struct exchange *ex)
     }
     ex->head_done = true;
     ex->attempt->status = 101;
-    peer_answered(ex->up->peer);
+    timer_stop(&ex->try_timer);
+    peer_answered(ex->up->peer, 101, 0);
     req->upgraded = true;
     if (req->is_extended_connect) {
         start_stream_tunnel(ex);
@@ -224,6 +238,10 @@ static bool parse_head(struct exchange *ex)
     if (ex->head.status < 200) {
         response_interim(ex->req, ex->head.status, &ex->fields);
         return true;
+    }
+    exchange_judge(ex);
+    if (exchange_refuse_status(ex, ex->head.status)) {
+        return false;
     }
     on_final_head(ex);
     return true;

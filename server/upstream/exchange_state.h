@@ -15,6 +15,7 @@ struct exchange {
     struct weir_req *req;
     const weir_forward_conf *conf;
     struct upstream_group *group;
+    const struct module *codec;  /* whose codec the peer speaks; NULL: HTTP/1 */
     uint64_t *tried;             /* bit set of peers */
     uint32_t tries;
     struct upconn *up;           /* NULL: between attempts, or all was read */
@@ -60,6 +61,9 @@ struct exchange {
     weir_reason refusal;         /* what is wrong with the response */
     const char *refusal_detail;
     struct timer deadline;
+    struct timer try_timer;      /* retry.timeout */
+    struct waiter waiter;        /* for a place at a peer */
+    bool waited;                 /* it has waited already */
 };
 
 /* Is an attempt under way? */
@@ -83,6 +87,8 @@ void exchange_take_body(struct exchange *ex);
  * response finished; the caller flushes. */
 void exchange_read(struct exchange *ex);
 /* ex->head and ex->fields are those of the final response: begins it. */
+/* The peer is judged by the answer's head. */
+void exchange_judge(struct exchange *ex);
 void exchange_final_head(struct exchange *ex);
 /* Body bytes for the client. */
 void exchange_pass_on(struct exchange *ex, struct weir_chain *data);
@@ -95,6 +101,8 @@ void exchange_stream_resume(struct exchange *ex); /* the client has room */
 
 /* exchange.c: this attempt is over without a usable answer: the next one, or an error response. */
 void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail);
+/* Should another peer be asked, since this one answered `status`? Then it is done. */
+bool exchange_refuse_status(struct exchange *ex, uint32_t status);
 /* The response is complete: the connection goes back or is closed. */
 void exchange_release(struct exchange *ex, bool reusable);
 void exchange_attempt_done(struct exchange *ex, weir_outcome outcome);
@@ -102,5 +110,7 @@ void exchange_attempt_done(struct exchange *ex, weir_outcome outcome);
 bool exchange_sink_is_full(const struct exchange *ex);
 /* What the peer calls itself: the URL's host, without port. */
 weir_str exchange_peer_name(const struct exchange *ex);
+/* Connecting failed at once, with that errno. */
+void exchange_not_connected(struct exchange *ex, const struct weir_peer *peer, int error);
 
 #endif

@@ -91,6 +91,7 @@ static void build_head(struct exchange *ex, weir_stream_head *head)
         .path = ex->conf->target.n ? ex->conf->target : req->target,
         .fields = fields,
         .field_n = collect_fields(ex, fields),
+        .request = ex->conf->size > offsetof(weir_forward_conf, request) ? ex->conf->request : NULL,
     };
     if (is_tunnel_wanted(ex)) {
         head->method = STR("CONNECT");
@@ -177,20 +178,18 @@ static void on_opened(struct mux_stream *at)
 
 void exchange_stream_start(struct exchange *ex, struct weir_peer *peer)
 {
-    const weir_upstream *upstream = ex->conf->upstream;
     enum mux_result result;
 
     ex->has_ended = ex->is_gone = false;
     ex->unacked = 0;
-    result = mux_open(&ex->at, peer, upstream->codec, ex->conf->tls, exchange_peer_name(ex));
+    result = mux_open(&ex->at, peer, ex->codec, ex->conf->tls, exchange_peer_name(ex));
     ex->is_reused = result == MUX_OPEN;
     if (result == MUX_OPEN) {
         open_stream(ex);
     } else if (result == MUX_WAITS) {
         arm_timer(ex);
     } else {
-        exchange_failed(ex, WEIR_REASON_CONNECTION_REFUSED,
-                        arena_strdup(&ex->req->arena, strerror(errno)));
+        exchange_not_connected(ex, peer, errno);
     }
 }
 
@@ -320,6 +319,7 @@ static weir_rc stream_head(struct weir_stream *stream, uint32_t status, const we
         ex->buffering = false;
         ex->head.framing = FRAMING_CLOSE;
     }
+    exchange_judge(ex);
     exchange_final_head(ex);
     return WEIR_OK;
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/metrics.h"
 #include "base/str.h"
+#include "base/zone.h"
 #include "http/request.h"
 
 #include <errno.h>
@@ -12,8 +13,10 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#define STATE_LAYOUT 1     /* of peer_state.h: grows when that changes */
 #define LOOKUP_AGAIN_MS 2000
 #define SURPLUS_MS 250     /* how long idle connections beyond `keepalive` wait to be used */
 #define IDLE_MARGIN_MS 500 /* a connection this close to the peer's own limit is not used again */
@@ -124,149 +127,137 @@ static void define_metrics(struct weir_peer *peer)
     }
 }
 
+/* FNV-1a. */
+static uint64_t name_id(weir_str name)
+{
+    uint64_t id = 0xcbf29ce484222325ULL;
+
+    for (size_t i = 0; i < name.n; i++) {
+        id = (id ^ (unsigned char)name.p[i]) * 0x100000001b3ULL;
+    }
+    return id;
+}
+
+static struct weir_peer *add_peer(struct upstream_group *group, struct arena *arena,
+                                  const struct peer_conf *conf, uint32_t slot)
+{
+    struct weir_peer *peer = arena_zalloc(arena, sizeof(*peer));
+
+    *peer = (struct weir_peer){.group = group,
+                               .conf = conf,
+                               .name = conf->address,
+                               .index = group->peer_n,
+                               .slot = slot,
+                               .state = &group->map.peers[slot],
+                               .id = name_id(conf->address)};
+    group->peers[group->peer_n++] = peer;
+    return peer;
+}
+
+/* Seen by this generation's workers only: of a name that is too long for a zone. */
+static void *state_alone(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED) {
+        abort(); /* as in memory.c: no caller can go on */
+    }
+    return memory;
+}
+
+static void open_state(struct upstream_group *group)
+{
+    const weir_balancer_ops *ops = group->conf->balancer;
+    uint32_t capacity = state_capacity(group->conf->peer_n);
+    char name[ZONE_NAME];
+    size_t bytes = 0;
+
+    if (ops && BALANCER_HAS(ops, shared_peer)) {
+        bytes = ops->shared_group + (size_t)capacity * ops->shared_peer;
+    }
+    bytes = state_bytes(capacity, bytes);
+    snprintf(name, sizeof(name), "upstream:%.*s", (int)group->conf->name.n, group->conf->name.p);
+    weir_zone *zone = zone_open(name, bytes, STATE_LAYOUT, (uint32_t)name_id(group->conf->balance));
+    void *memory = zone ? zone_at(zone) : state_alone(bytes);
+    state_map(&group->map, memory, capacity);
+}
+
+static bool is_known(const struct upstream_group *group, uint32_t slot)
+{
+    for (uint32_t i = 0; i < group->peer_n; i++) {
+        if (group->peers[i]->slot == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What an earlier configuration had and this one does not. */
+static void free_unused(struct upstream_group *group)
+{
+    for (uint32_t slot = 0; slot < group->map.capacity; slot++) {
+        if (group->map.peers[slot].kind == PEER_CONFIGURED && !is_known(group, slot)) {
+            group->map.peers[slot].kind = PEER_FREE;
+        }
+    }
+}
+
 struct upstream_group *group_create(struct arena *arena, struct upstream_conf *conf)
 {
     struct upstream_group *group = arena_zalloc(arena, sizeof(*group));
 
     group->conf = conf;
-    group->peer_n = conf->peer_n;
-    group->word_n = (conf->peer_n + 63) / 64;
-    group->peers = arena_zalloc(arena, conf->peer_n * sizeof(struct weir_peer *));
+    open_state(group);
+    group->word_n = (group->map.capacity + 63) / 64;
+    group->peers = arena_zalloc(arena, group->map.capacity * sizeof(struct weir_peer *));
+    queue_init(&group->queue);
     for (uint32_t i = 0; i < conf->peer_n; i++) {
-        struct weir_peer *peer = arena_zalloc(arena, sizeof(*peer));
+        uint32_t slot = state_slot(&group->map, conf->peers[i].address, PEER_CONFIGURED);
 
-        *peer = (struct weir_peer){
-            .group = group, .conf = &conf->peers[i], .name = conf->peers[i].address, .index = i};
-        group->peers[i] = peer;
+        struct weir_peer *peer = add_peer(group, arena, &conf->peers[i], slot);
+
         define_metrics(peer);
         resolve(peer, arena);
     }
+    free_unused(group);
     return group;
 }
 
-/* ---- choosing ---- */
+/* ---- peers that are added at run time ---- */
 
-static bool has_bit(const uint64_t *set, uint32_t i)
+/* They live as long as the worker. */
+static struct arena added_arena;
+
+static void take_added(struct upstream_group *group, uint32_t slot)
 {
-    return set[i / 64] >> (i % 64) & 1;
+    struct peer_conf *conf = arena_zalloc(&added_arena, sizeof(*conf));
+    const struct peer_state *state = &group->map.peers[slot];
+    struct addr addr;
+
+    *conf = (struct peer_conf){.address = arena_dup(&added_arena, str_from(state->address)),
+                               .weight = 1,
+                               .max_fails = 1,
+                               .fail_timeout_ms = 10000};
+    struct weir_peer *peer = add_peer(group, &added_arena, conf, slot);
+    if (addr_parse(peer->name, 80, &addr) == 0) {
+        add_addr(peer, &added_arena, &addr.sa, addr.len);
+    } else {
+        peer_resolve_later(peer);
+    }
 }
 
-static bool may_be_asked(const struct weir_peer *peer, bool backup, bool panic)
+void group_sync(struct upstream_group *group)
 {
-    const struct peer_conf *conf = peer->conf;
+    uint64_t version = group->map.group->version;
 
-    return conf->backup == backup && !conf->down && !conf->drain &&
-           (conf->max_connections == 0 || peer->in_flight < (uint64_t)conf->max_connections) &&
-           (panic || peer->out_until_ms <= clock_now.ms);
-}
-
-/* The peers of one kind that may be asked; returns how many. */
-static uint32_t usable_peers(const struct upstream_group *group, const uint64_t *tried,
-                             bool backup, bool panic, uint64_t *usable, uint32_t *any)
-{
-    uint32_t n = 0;
-
-    memset(usable, 0, group->word_n * sizeof(*usable));
-    for (uint32_t i = 0; i < group->peer_n; i++) {
-        if (!has_bit(tried, i) && may_be_asked(group->peers[i], backup, panic)) {
-            usable[i / 64] |= (uint64_t)1 << (i % 64);
-            *any = i;
-            n++;
-        }
-    }
-    return n;
-}
-
-static bool balance(struct upstream_group *group, struct weir_req *req, const uint64_t *usable,
-                    uint32_t *index)
-{
-    const weir_balancer_ops *ops = group->conf->balancer;
-
-    if (!ops) {
-        return true; /* *index is one that may be asked */
-    }
-    if (!group->balancer) {
-        group->balancer = ops->open(group->peers, group->peer_n);
-    }
-    return group->balancer && ops->pick(group->balancer, req, usable, index) == WEIR_OK;
-}
-
-struct weir_peer *group_pick(struct upstream_group *group, struct weir_req *req,
-                             const uint64_t *tried)
-{
-    uint64_t one_word;
-    uint64_t *usable = &one_word;
-    uint32_t index = 0;
-
-    if (group->word_n > 1) {
-        usable = arena_alloc(&req->arena, group->word_n * sizeof(*usable));
-    }
-    /* In order: primaries, backups; when all are out, whoever may come back: asking one that
-     * failed is better than an answer that is certainly an error. */
-    for (int round = 0; round < 4; round++) {
-        uint32_t n = usable_peers(group, tried, round & 1, round >= 2, usable, &index);
-
-        if (n > 1 && !balance(group, req, usable, &index)) {
-            continue;
-        }
-        if (n > 0) {
-            struct weir_peer *peer = group->peers[index];
-
-            if (peer->out_until_ms && peer->out_until_ms <= clock_now.ms) {
-                peer->out_until_ms = clock_now.ms + peer->conf->fail_timeout_ms; /* one probe */
-            }
-            peer->in_flight++;
-            return peer;
-        }
-    }
-    return NULL;
-}
-
-static void note_failure(struct weir_peer *peer)
-{
-    const struct peer_conf *conf = peer->conf;
-
-    if (conf->max_fails == 0 || peer->group->peer_n == 1) {
+    if (group->version == version) {
         return;
     }
-    if (peer->out_until_ms) { /* a probe, or all are out */
-        peer->out_until_ms = clock_now.ms + conf->fail_timeout_ms;
-        return;
-    }
-    if (clock_now.ms - peer->fail_since_ms > conf->fail_timeout_ms) {
-        peer->fails = 0;
-        peer->fail_since_ms = clock_now.ms;
-    }
-    if (++peer->fails >= (uint64_t)conf->max_fails) {
-        log_warn("upstream %.*s: peer %.*s is out for %llu ms after %u failures",
-                 (int)peer->group->conf->name.n, peer->group->conf->name.p, (int)peer->name.n,
-                 peer->name.p, (unsigned long long)conf->fail_timeout_ms, peer->fails);
-        peer->out_until_ms = clock_now.ms + conf->fail_timeout_ms;
-        peer->fails = 0;
-    }
-}
-
-void peer_answered(struct weir_peer *peer)
-{
-    if (peer->out_until_ms) {
-        peer->out_until_ms = 0;
-        log_info("upstream %.*s: peer %.*s is back", (int)peer->group->conf->name.n,
-                 peer->group->conf->name.p, (int)peer->name.n, peer->name.p);
-    }
-}
-
-void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec)
-{
-    const weir_balancer_ops *ops = peer->group->conf->balancer;
-
-    peer->in_flight--;
-    metric_count(peer->outcome_metrics[outcome], 1);
-    metric_add(peer->duration_metric, (int64_t)usec);
-    if (outcome == WEIR_PEER_FAILED) {
-        note_failure(peer);
-    }
-    if (ops && ops->done && peer->group->balancer) {
-        ops->done(peer->group->balancer, peer->index, outcome, usec);
+    group->version = version;
+    for (uint32_t slot = 0; slot < group->map.capacity; slot++) {
+        if (group->map.peers[slot].kind == PEER_ADDED && !is_known(group, slot)) {
+            take_added(group, slot);
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* upstream/group.h - a group of peers: who may be asked, who failed, idle connections. The state
- * is this worker's. */
+/* upstream/group.h - a group of peers: who may be asked, who failed, idle connections. Pools and
+ * queues are this worker's; what is known of peers is all workers' (peer_state.h).
+ *
+ * group.c makes groups and keeps connections, peer.c chooses and judges. */
 #ifndef UPSTREAM_GROUP_H
 #define UPSTREAM_GROUP_H
 
@@ -9,10 +11,15 @@
 #include "net/conn.h"
 #include "net/io.h"
 #include "net/resolver.h"
+#include "upstream/peer_state.h"
+#include "upstream/queue.h"
 
 struct exchange;
 struct lane;
 struct module;
+
+/* Does the balancer's table have the member? */
+#define BALANCER_HAS(ops, member) WEIR_HAS(ops, member)
 
 /* A connection to a peer: in the pool, or in an exchange, never both. */
 struct upconn {
@@ -35,16 +42,15 @@ struct weir_peer {
     struct upstream_group *group;
     const struct peer_conf *conf;
     weir_str name;               /* as configured: "127.0.0.1:3000" */
-    uint32_t index;
+    uint32_t index;              /* in group->peers */
+    uint32_t slot;               /* in the group's shared state */
+    struct peer_state *state;    /* that one */
+    uint64_t id;                 /* made of the name; the same everywhere */
     bool sends_much;             /* its last answer was worth splicing */
     struct lookup *lookup;       /* its name did not resolve: asked again until it does */
     struct timer lookup_timer;
     struct addr *addrs;          /* what the name resolved to */
     uint32_t addr_n, addr_at;    /* 0: not resolved; the one to try next */
-    uint32_t fails;              /* in the window that began at fail_since_ms */
-    uint64_t fail_since_ms;
-    uint64_t out_until_ms;       /* passed over until then, when one request may try; 0: not out */
-    uint32_t in_flight;
     struct upconn *idle_first, *idle_last;
     uint32_t outcome_metrics[3]; /* by weir_outcome */
     uint32_t duration_metric;
@@ -54,9 +60,13 @@ struct weir_peer {
 
 struct upstream_group {
     const struct upstream_conf *conf;
-    struct weir_peer **peers;
+    struct weir_peer **peers;    /* room for map.capacity */
     uint32_t peer_n, word_n;     /* words of a bit set of peers */
+    struct state_map map;
+    uint64_t version;            /* of the shared state: peers of later ones are not seen yet */
     void *balancer;              /* state in this worker; NULL until first used */
+    uint32_t balanced_n;         /* the peers that the balancer knows */
+    struct queue queue;          /* requests that wait for a place */
     uint32_t idle_n;
     uint32_t live, retrying;     /* exchanges under way; those that are retries */
 };
@@ -73,13 +83,27 @@ struct weir_upstream {
  * resolve is logged, and answers 502 until it does . */
 struct upstream_group *group_create(struct arena *arena, struct upstream_conf *conf);
 
-/* Chooses a peer that is not in `tried`. NULL: none is left. */
+/* Adds what others have added to the shared state. */
+void group_sync(struct upstream_group *group);
+
+/* Orders at run time, for all workers: verb "add", "drain", "disable", "enable", or "weight" with
+ * `n`. False: `error` says why not. Works in any process that has the configuration. */
+bool group_peer_command(struct upstream_group *group, weir_str verb, weir_str address, int64_t n,
+                        char *error, size_t size);
+
+/* Chooses a peer that is not in `tried`. NULL: none is left, or (*is_full) those that are have as
+ * many requests as they may. */
 struct weir_peer *group_pick(struct upstream_group *group, struct weir_req *req,
-                             const uint64_t *tried);
-/* A response's head came: one that was out is back. */
-void peer_answered(struct weir_peer *peer);
+                             const uint64_t *tried, bool *is_full);
+/* A response's head came, after `usec`: a peer that was out is back, unless `eject` takes this for
+ * a failure. */
+void peer_answered(struct weir_peer *peer, uint32_t status, uint64_t usec);
 /* How the attempt ended; every pick is answered by one of these. */
 void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec);
+/* An active check ended. */
+void peer_checked(struct weir_peer *peer, bool is_well, const char *why);
+/* Its share of the requests: weight times 1000, less while it starts slowly. */
+uint32_t peer_share(const struct weir_peer *peer);
 
 /* An idle connection that is still open, newest first; NULL: none. `checked`: look at the socket
  * once more, for a request that cannot be sent twice. */

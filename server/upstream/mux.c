@@ -280,7 +280,9 @@ static void rest(struct mux *mux)
 {
     const struct upstream_conf *conf = mux->lane->peer->group->conf;
 
-    loop_later_cancel(&mux->codec.later);
+    if (!mux->conn.can_read || !codec_wants_input(&mux->codec)) {
+        loop_later_cancel(&mux->codec.later);
+    }
     if (mux->stream_n == 0 && mux->is_ready && mux->conn.timer.deadline_ms == 0) {
         if (conf->keepalive == 0 || mux->is_leaving) {
             retire(mux);
@@ -309,9 +311,18 @@ static void work(struct mux *mux)
     connect_more(lane);
 }
 
+static void on_ready(struct conn *conn);
+
+/* What was left unread may be wanted now. */
 static void on_later(struct later *later)
 {
-    work(container_of(later, struct mux, codec.later));
+    struct mux *mux = container_of(later, struct mux, codec.later);
+
+    if (mux->codec.state && mux->conn.can_read && codec_wants_input(&mux->codec)) {
+        on_ready(&mux->conn);
+    } else {
+        work(mux);
+    }
 }
 
 static bool start_codec(struct mux *mux)

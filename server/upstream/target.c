@@ -55,6 +55,8 @@ static struct upstream_conf *single_peer(struct config *config, weir_str address
                                    .peer_n = 1,
                                    .keepalive = 32,
                                    .keepalive_timeout_ms = 60000,
+                                   .retry_on = RETRY_CONNECT | RETRY_ERROR | RETRY_TIMEOUT |
+                                               RETRY_INVALID,
                                    .retry_budget = 20};
     return conf;
 }

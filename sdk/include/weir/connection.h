@@ -78,6 +78,7 @@ typedef struct {
     const weir_field *fields; /* without pseudo-fields; from a client in lower case */
     size_t field_n;
     bool ended;               /* there is no body */
+    const void *request;      /* towards a backend: weir_forward_conf.request */
 } weir_stream_head;
 
 /* Why a stream ends, in the numbers of RFC 9113, 7; others pass as they are. */
@@ -132,6 +133,9 @@ typedef struct {
                        uint32_t *id);
     /* No call for this stream any more; it is reset, for that reason, unless both sides ended it. */
     void (*leave)(void *codec, uint32_t stream, uint32_t why);
+    /* Of a protocol without windows of its own: false, and nothing is read until consumed() has
+     * made it true again. NULL: always. */
+    bool (*wants_input)(void *codec);
 } weir_codec_ops;
 
 #ifdef __cplusplus

@@ -41,6 +41,8 @@ typedef struct {
     uint64_t tunnel_timeout_ms;    /* idle time of an upgraded connection */
     uint64_t buffer_head, buffer_body, buffer_file; /* bytes, the caps */
     const void *tls;               /* since 0.2; from weir_cfg_tls_client(), NULL: plain */
+    bool own_codec;                /* since 0.3; the peer speaks this module's own codec, not HTTP */
+    const void *request;           /* since 0.3; for that codec, with the request's head */
 } weir_forward_conf;
 
 typedef struct {
@@ -95,6 +97,11 @@ typedef struct {
     weir_rc (*resume)(weir_token token, weir_rc outcome);
     uint64_t (*timer_start)(uint64_t ms, void (*fn)(void *), void *arg);
     void (*timer_stop)(uint64_t timer);
+    /* since 0.3 */
+    weir_watch *(*watch_start)(int fd, uint32_t what, void (*fn)(void *arg, uint32_t what),
+                               void *arg);
+    void (*watch_change)(weir_watch *watch, uint32_t what);
+    void (*watch_stop)(weir_watch *watch);
 } weir_loop_api;
 
 typedef struct {
@@ -451,6 +458,29 @@ static inline void weir_timer_stop(uint64_t timer)
     weir_host_->loop->timer_stop(timer);
 }
 
+enum {
+    WEIR_WATCH_READ = 1,
+    WEIR_WATCH_WRITE = 2
+};
+
+/* Calls fn(arg, what) whenever the descriptor is readable, or has room to write, as long as it is
+ * (level-triggered). It stays the module's, which stops the watch before it closes it; fn may. */
+static inline weir_watch *weir_watch_start(int fd, uint32_t what,
+                                           void (*fn)(void *arg, uint32_t what), void *arg)
+{
+    return weir_host_->loop->watch_start(fd, what, fn, arg);
+}
+
+static inline void weir_watch_change(weir_watch *watch, uint32_t what)
+{
+    weir_host_->loop->watch_change(watch, what);
+}
+
+static inline void weir_watch_stop(weir_watch *watch)
+{
+    weir_host_->loop->watch_stop(watch);
+}
+
 /* ---- configuration: check() and commit() ---- */
 
 /* Reports a mistake in option `opt` (NULL: in the group); the host adds file and line. */
@@ -767,9 +797,12 @@ __attribute__((format(printf, 3, 4))) static inline void weir_log(weir_log_level
 }
 
 enum {
-    WEIR_PEER_WEIGHT,
-    WEIR_PEER_IN_FLIGHT, /* requests of this worker that wait for this peer */
-    WEIR_PEER_IS_BACKUP
+    WEIR_PEER_WEIGHT,    /* as configured, or ordered at run time */
+    WEIR_PEER_IN_FLIGHT, /* requests of all workers that wait for this peer */
+    WEIR_PEER_IS_BACKUP,
+    WEIR_PEER_SHARE,     /* since 0.3: 1000 times the weight, less while it starts slowly */
+    WEIR_PEER_ID,        /* since 0.3: made of its address: the same in all workers, and later */
+    WEIR_PEER_SLOT       /* since 0.3: its part of weir_balancer_group.shared */
 };
 
 static inline int64_t weir_peer_info(const weir_peer *peer, uint32_t what)

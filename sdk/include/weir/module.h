@@ -32,6 +32,8 @@
  *        ctx_free, WEIR_OPT_BARE; syscalls
  *        phases of connections, weir_set_client_addr(); weir/async.h
  *        body filters (weir/filter.h)
+ *        weir_watch_start(); active checks and resolvers (weir/peers.h)
+ *        balancers: create(), shared memory, keys; WEIR_PEER_SHARE, WEIR_PEER_ID, WEIR_PEER_SLOT
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
@@ -43,6 +45,7 @@
 #include "fields.h"
 #include "options.h"
 #include "filter.h"
+#include "peers.h"
 #include "host.h"
 #include "async.h"
 
@@ -101,18 +104,35 @@ typedef enum {
     WEIR_PEER_ABORTED /* ended for a reason of the client's */
 } weir_outcome;
 
+/* What a balancer gets to know of its group. */
+typedef struct {
+    uint32_t size;
+    weir_peer *const *peers;    /* lives until close() */
+    uint32_t n;
+    uint32_t capacity;          /* peers that there can ever be: of shared_peer parts */
+    const weir_template *key;   /* `key` of the upstream; NULL: none */
+    void *shared;               /* shared_group + capacity * shared_peer bytes that all workers
+                                   see, zeroed before the first one: use atomics in it. A peer's
+                                   part is found by weir_peer_info(peer, WEIR_PEER_SLOT). */
+} weir_balancer_group;
+
 /* A balancer ranks the peers of one group in one worker, nothing else: pools, health, retries
  * and limits are the host's. */
 typedef struct {
     uint32_t size;
     const char *name; /* as in `balance = "NAME"` */
-    /* `peers` lives until close(). Returns the balancer's state, NULL when out of memory. */
+    /* `peers` lives until close(). Returns the balancer's state, NULL when out of memory. When
+     * peers are added it is closed and opened anew. */
     void *(*open)(weir_peer *const *peers, uint32_t n);
     void (*close)(void *state);
     /* Chooses among the peers whose bit is set in `usable` ((n + 63) / 64 words; at least one is
      * set). Returns WEIR_OK with *index, or WEIR_NEXT for none. */
     weir_rc (*pick)(void *state, weir_req *req, const uint64_t *usable, uint32_t *index);
     void (*done)(void *state, uint32_t index, weir_outcome outcome, uint64_t usec); /* or NULL */
+    /* since 0.3 */
+    void *(*create)(const weir_balancer_group *group); /* NULL, or instead of open() */
+    uint32_t shared_group, shared_peer;                /* bytes; multiples of 8 */
+    bool needs_key;                                    /* `key` has to be set */
 } weir_balancer_ops;
 
 /* Regular expressions, for routes and for other modules' WEIR_T_REGEX options. */
@@ -172,6 +192,8 @@ typedef struct weir_module {
      * block for long. A worker that is started later has what watch() changed in memory. */
     void (*watch)(void);
     void (*told)(const void *bytes, size_t n); /* each worker: news; borrowed during the call */
+    const weir_health_ops *health;          /* since 0.3; NULL: none */
+    const weir_resolver_ops *resolver;      /* since 0.3; NULL: none */
     void (*ctx_free)(void *ctx);            /* since 0.3; NULL: none. The request has ended, on
                                                whichever route: called if weir_ctx() was */
     const weir_filter_ops *const *filters; /* since 0.3; ends with NULL; NULL: none */
@@ -194,7 +216,8 @@ typedef struct weir_module {
 
 /* The module's only exported symbol, the pointer behind the weir_* wrappers, and a section that
  * host and tools read without running the file: name, ABI, and after "provides" a space-separated
- * list of capabilities: "handler" "balancer:NAME" "var:NAME" "var:PREFIX*" "regex" "transport" "codec".
+ * list of capabilities: "handler" "balancer:NAME" "var:NAME" "var:PREFIX*" "regex" "transport" "codec"
+ * "health" "resolver".
  * `minor` is the lowest ABI minor the module works with. */
 #define WEIR_MODULE(name_, minor_, provides_, module_)                                             \
     __attribute__((used, section(".weir.abi"))) static const char weir_note_[] =                   \

@@ -25,6 +25,7 @@ typedef struct weir_template weir_template; /* a compiled "text with $variables"
 typedef struct weir_regex weir_regex;       /* a compiled regular expression */
 typedef struct weir_upstream weir_upstream; /* a group of backends, or one that a URL names */
 typedef struct weir_peer weir_peer;         /* one backend of a group */
+typedef struct weir_watch weir_watch;       /* a descriptor of the module's in the loop */
 typedef uint64_t weir_token;                /* a suspended request; a stale one is recognised */
 
 /* Bytes and their number: never a C string, may hold NUL, `p` may be NULL when `n` is 0. */
