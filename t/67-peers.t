@@ -7,7 +7,7 @@ use Time::HiRes qw(time);
 use Weir::Test;
 
 my $dir = new_dir();
-my %gates = map { $_ => gate() } qw(one two three);
+my %gates = map { $_ => gate() } qw(one two three four five);
 my %p = map {
     my $name = $_;
     $name => backend(sub {
@@ -54,6 +54,16 @@ my @said = map { $_->rest =~ /^HTTP\/1\.\d (\d+)/ ? $1 : 0 } @more;
 is scalar(grep { $_ == 200 || $_ == 503 } @said), 4, 'queue: and all the others';
 cmp_ok scalar(grep { $_ == 200 } @said), '>=', 1, 'queue: of which who waited has its turn' or diag "@said";
 like $weir->logged(qr/503 connection_limit_reached/), qr/max_connections/, 'queue: the log says what to raise';
+$first = $ask->('/queue/hold-four');
+ok wait_for { $asked->('a', '/queue/hold-four') }, 'queue: the place is taken once more';
+my $long = $ask->('/queue/hold-five');
+$gates{four}->open;
+$first->rest;
+ok wait_for { $asked->('a', '/queue/hold-five') }, 'queue: who waited is asked';
+my $late = time + 0.5;
+wait_for { time > $late };
+$gates{five}->open;
+like $long->rest, qr/^HTTP\/1\.\d 200 /, 'queue: and may take longer than others may wait';
 $first = $ask->('/queue/hold-two');
 ok wait_for { $asked->('a', '/queue/hold-two') }, 'queue: the place is taken again';
 my $start = time;

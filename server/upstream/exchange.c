@@ -483,6 +483,7 @@ static void try_next(struct exchange *ex)
 
 static void ask(struct exchange *ex, struct weir_peer *peer)
 {
+    queue_leave(&ex->waiter); /* its time to wait is over, too */
     begin_attempt(ex, peer);
     if (ex->group->conf->retry_timeout_ms) {
         timer_set(&ex->try_timer, clock_now.ms + ex->group->conf->retry_timeout_ms);
