@@ -75,6 +75,7 @@ struct upstream_conf {
     struct status_set retry_status;
     const weir_template *key;   /* for balancers; NULL: none */
     bool resolve;               /* names are looked up again and again */
+    const struct module *resolver; /* by whom; NULL: once */
     int64_t queue_length;       /* requests that may wait for a place, per worker; 0: none */
     uint64_t queue_timeout_ms;
     weir_str sticky_cookie;     /* its name; empty: none */

@@ -251,6 +251,32 @@ static bool read_switch(struct config *config, struct upstream_conf *up, const s
     return schema_fill(config, what.p, sub, WEIR_S_TOP, true, item, up);
 }
 
+/* ---- names ---- */
+
+static void read_resolver(struct config *config, struct upstream_conf *up, const struct node *group)
+{
+    const struct node *at = node_get(group, STR("resolve"));
+    struct module_info *info;
+    char error[512];
+
+    if (!up->resolve) {
+        return;
+    }
+    info = registry_find_provider(&config->registry, STR("resolver"));
+    if (!info) {
+        error_at(config, at, "upstream.%s.resolve: no installed module looks names up: install "
+                 "the module dns (searched in %s)", up->name.p, config->tree->searched.p);
+        return;
+    }
+    up->resolver = registry_load(&config->registry, info, error, sizeof(error));
+    if (!up->resolver) {
+        error_at(config, at, "upstream.%s.resolve: %s", up->name.p, error);
+    } else if (!up->resolver->desc->resolver) {
+        error_at(config, at, "the module \"%s\" does not provide the resolver that it promises",
+                 up->resolver->desc->name);
+    }
+}
+
 /* ---- active checks ---- */
 
 static void read_health(struct config *config, struct upstream_conf *up, const struct node *group)
@@ -299,6 +325,7 @@ static void read_upstream(struct config *config, struct upstream_conf *up, const
     if (ok) {
         read_words(config, up, group);
         read_health(config, up, group);
+        read_resolver(config, up, group);
         read_balancer(config, up, group);
     }
 }

@@ -8,6 +8,7 @@
 #include "http/handover.h"
 #include "net/listen.h"
 #include "upstream/health.h"
+#include "upstream/names.h"
 
 static struct acceptor *acceptors;
 static uint32_t acceptor_n;
@@ -56,6 +57,7 @@ int server_start(const struct config *config, const struct listen_fd *fds, uint3
     if (taken >= 0) {
         handover_take(config, taken);
     }
+    names_start(config);
     health_start(config);
     return 0;
 }

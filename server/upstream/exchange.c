@@ -5,6 +5,7 @@
 #include "base/running.h"
 #include "base/str.h"
 #include "upstream/exchange_state.h"
+#include "upstream/names.h"
 #include "upstream/proxy_protocol.h"
 #include "upstream/socket_hint.h"
 
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #define SINK_WINDOW (64 * 1024) /* bytes that an unbuffered response may be ahead of its client */
+#define NEXT_ADDRESS_MS 250     /* for a connection, while the peer has further addresses */
 #define RETRIES_ALWAYS 10       /* retries at a time that the budget never refuses */
 
 static const enum http1_method idempotent = METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_DELETE |
@@ -20,6 +22,7 @@ static const enum http1_method idempotent = METHOD_GET | METHOD_HEAD | METHOD_PU
 
 static void try_next(struct exchange *ex);
 static void ask(struct exchange *ex, struct weir_peer *peer);
+static void open_attempt(struct exchange *ex, struct weir_peer *peer);
 static void on_up_ready(struct conn *conn);
 static void on_up_timer(struct timer *timer);
 
@@ -147,8 +150,28 @@ static void count_retry(struct exchange *ex)
     }
 }
 
+/* Another address of the same peer, when the connection to one did not come about. */
+static bool try_next_address(struct exchange *ex)
+{
+    if (!ex->up || !ex->up->conn.connecting || ex->sent || !ex->replayable ||
+        ex->addr_tries + 1 >= ex->up->peer->addr_n) {
+        return false;
+    }
+    struct weir_peer *peer = ex->up->peer;
+
+    ex->addr_tries++;
+    peer->addr_at += peer->names == NULL;
+    drop_connection(ex);
+    chain_clear(&ex->to_send);
+    open_attempt(ex, peer);
+    return true;
+}
+
 void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail)
 {
+    if (try_next_address(ex)) {
+        return;
+    }
     struct weir_req *req = ex->req;
     const struct weir_peer *peer = ex->attempt ? ex->attempt->peer : NULL;
     bool repeat = may_repeat(ex, reason);
@@ -305,7 +328,11 @@ static void arm_timer(struct exchange *ex)
         timer_set(&conn->timer, clock_now.ms + conf->tunnel_timeout_ms);
     } else if (conn->connecting) {
         if (conn->timer.deadline_ms == 0) {
-            timer_set(&conn->timer, clock_now.ms + conf->connect_timeout_ms);
+            bool is_last = ex->addr_tries + 1 >= ex->up->peer->addr_n;
+            uint64_t most_ms = is_last ? conf->connect_timeout_ms : NEXT_ADDRESS_MS;
+
+            timer_set(&conn->timer, clock_now.ms + (most_ms < conf->connect_timeout_ms
+                                                        ? most_ms : conf->connect_timeout_ms));
         }
     } else if (!chain_is_empty(&ex->to_send)) {
         timer_set(&conn->timer, clock_now.ms + conf->send_timeout_ms);
@@ -333,11 +360,40 @@ weir_str exchange_peer_name(const struct exchange *ex)
     return http1_split_authority(host, &name, &port) ? name : host;
 }
 
-/* Otherwise the attempt has failed. */
+static void on_name_known(struct waiter *waiter)
+{
+    struct exchange *ex = container_of(waiter, struct exchange, waiter);
+    struct weir_req *req = ex->req;
+
+    queue_leave(waiter);
+    open_attempt(ex, (struct weir_peer *)(uintptr_t)ex->attempt->peer);
+    if (req->finished || req->aborted || !chain_is_empty(&req->out)) {
+        client_flush(req);
+    }
+}
+
+static void on_name_late(struct waiter *waiter)
+{
+    struct exchange *ex = container_of(waiter, struct exchange, waiter);
+    struct weir_req *req = ex->req;
+
+    exchange_failed(ex, WEIR_REASON_DNS_ERROR, "its name was not resolved within connect_timeout");
+    client_flush(req);
+}
+
+/* Otherwise the attempt has failed, or waits for the answer to come. */
 static bool has_address(struct exchange *ex, struct weir_peer *peer)
 {
+    struct queue *queue;
+
     if (peer->addr_n > 0) {
         return true;
+    }
+    if (names_are_coming(peer, &queue)) {
+        ex->waiter.on_turn = on_name_known;
+        ex->waiter.on_timeout = on_name_late;
+        queue_join(queue, &ex->waiter, ex->conf->connect_timeout_ms, false);
+        return false;
     }
     peer_resolve_later(peer);
     exchange_failed(ex, WEIR_REASON_DNS_ERROR,
@@ -382,6 +438,7 @@ static void begin_attempt(struct exchange *ex, struct weir_peer *peer)
     ex->req->attempts = attempt;
     ex->tried[peer->index / 64] |= (uint64_t)1 << (peer->index % 64);
     ex->tries++;
+    ex->addr_tries = 0;
     reset_attempt(ex);
 }
 
@@ -488,6 +545,11 @@ static void ask(struct exchange *ex, struct weir_peer *peer)
     if (ex->group->conf->retry_timeout_ms) {
         timer_set(&ex->try_timer, clock_now.ms + ex->group->conf->retry_timeout_ms);
     }
+    open_attempt(ex, peer);
+}
+
+static void open_attempt(struct exchange *ex, struct weir_peer *peer)
+{
     if (ex->codec) {
         rewind_body(ex);
         if (has_address(ex, peer)) {

@@ -18,6 +18,7 @@ struct exchange {
     const struct module *codec;  /* whose codec the peer speaks; NULL: HTTP/1 */
     uint64_t *tried;             /* bit set of peers */
     uint32_t tries;
+    uint32_t addr_tries;         /* further addresses of the peer that were tried */
     struct upconn *up;           /* NULL: between attempts, or all was read */
     struct attempt *attempt;
     bool is_reused;              /* `up` came from the pool */

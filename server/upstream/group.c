@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/zone.h"
 #include "http/request.h"
+#include "upstream/names.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -71,7 +72,7 @@ static void look_up_again(struct timer *timer)
 
 void peer_resolve_later(struct weir_peer *peer)
 {
-    if (peer->lookup) {
+    if (peer->lookup || peer->names) {
         return; /* under way */
     }
     peer->lookup = mem_zalloc(sizeof(*peer->lookup));
@@ -92,6 +93,9 @@ static void resolve(struct weir_peer *peer, struct arena *arena)
     if (addr_parse(peer->name, 80, &addr) == 0) {
         add_addr(peer, arena, &addr.sa, addr.len);
         return;
+    }
+    if (peer->group->conf->resolver) {
+        return; /* names.c will */
     }
     split_name(peer, host, port);
     int rc = getaddrinfo(host, port, &hints, &found);
@@ -347,6 +351,25 @@ struct upconn *pool_take(struct weir_peer *peer, const struct tls_client *tls, b
     return NULL;
 }
 
+/* Does it go where the peer is no more? */
+static bool is_stranger(const struct upconn *up)
+{
+    return up->addrs_seen != up->peer->addrs_changed && !names_have(up->peer, &up->addr);
+}
+
+void pool_drop_strangers(struct weir_peer *peer)
+{
+    struct upconn *next;
+
+    for (struct upconn *up = peer->idle_first; up; up = next) {
+        next = up->next;
+        if (is_stranger(up)) {
+            unlink_idle(up);
+            upconn_close(up);
+        }
+    }
+}
+
 void pool_put(struct upconn *up)
 {
     struct weir_peer *peer = up->peer;
@@ -354,7 +377,7 @@ void pool_put(struct upconn *up)
 
     up->exchange = NULL;
     up->served++;
-    if (group->conf->keepalive == 0 || up->conn.peer_closed) {
+    if (group->conf->keepalive == 0 || up->conn.peer_closed || is_stranger(up)) {
         upconn_close(up);
         return;
     }
@@ -413,9 +436,12 @@ struct upconn *upconn_connect(struct weir_peer *peer, const struct tls_client *t
 
     up->peer = peer;
     up->tls = tls;
+    up->addr = peer->addrs[peer->addr_at % peer->addr_n];
+    up->addrs_seen = peer->addrs_changed;
     if (!peer_connect(peer, &up->conn, tls, name, on_idle_ready, on_idle_timer)) {
         free(up);
         return NULL;
     }
+    peer->addr_at += peer->names != NULL; /* its addresses take turns */
     return up;
 }

@@ -15,6 +15,7 @@
 #include "upstream/queue.h"
 
 struct exchange;
+struct names;
 struct lane;
 struct module;
 
@@ -30,6 +31,8 @@ struct upconn {
     uint64_t idle_since_ms;
     uint32_t served;             /* exchanges completed */
     const struct tls_client *tls; /* what it speaks; NULL: plain */
+    struct addr addr;            /* where it goes */
+    uint32_t addrs_seen;         /* peer->addrs_changed when it began */
 };
 
 /* What weir_cfg_tls_client() made. */
@@ -50,6 +53,8 @@ struct weir_peer {
     struct lookup *lookup;       /* its name did not resolve: asked again until it does */
     struct timer lookup_timer;
     struct addr *addrs;          /* what the name resolved to */
+    uint32_t addrs_changed;      /* how often */
+    struct names *names;         /* who looks its name up again and again; NULL: nobody */
     uint32_t addr_n, addr_at;    /* 0: not resolved; the one to try next */
     struct upconn *idle_first, *idle_last;
     uint32_t outcome_metrics[3]; /* by weir_outcome */
@@ -110,6 +115,8 @@ uint32_t peer_share(const struct weir_peer *peer);
 struct upconn *pool_take(struct weir_peer *peer, const struct tls_client *tls, bool checked);
 /* Keeps it for reuse, or closes it when there are enough. */
 void pool_put(struct upconn *up);
+/* Closes idle connections to what is no address of the peer any more. */
+void pool_drop_strangers(struct weir_peer *peer);
 /* The peer's name did not resolve at the start: looks it up, now and every few seconds, until it
  * does. May be called again and again. */
 void peer_resolve_later(struct weir_peer *peer);
