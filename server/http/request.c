@@ -909,8 +909,6 @@ void request_end(struct weir_req *req)
     filtering_end(req);
     if (req->source && req->source->cancel) {
         req->source->cancel(req);
-    } else if (req->exchange) {
-        exchange_end(req); /* it failed: a reply of weir's took its place */
     }
     if (req->ctx) {
         free_contexts(req);
