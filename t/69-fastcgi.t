@@ -77,7 +77,7 @@ is get($weir, '/upload/image.png/x.php')->{status}, 404, 'row 86: an upload is n
 is get($weir, '/upload/image.png/.php')->{status}, 404, 'row 86: nor by another';
 $r = get($weir, '/gone/x.php');
 is $r->{status}, 502, 'row 85: a wrong socket: 502';
-like $weir->logged(qr/502 connection_refused.*old\.sock|old\.sock.*502/), qr/\Q$dir\E\/old\.sock.*No such file.*php\.sock/, 'row 85: the log has path, error and the sockets beside it';
+like $weir->logged(qr/502 connection_refused.*old\.sock|old\.sock.*502/), qr/\Q$dir\E\/old\.sock.*No such file.*is the backend running/, 'row 85: the log has path, error and what to look at';
 my ($status, $said) = check_config("sites = ( { listen = [ \"http://127.0.0.1:1\" ]; fastcgi = { to = \"unix:$dir/old.sock\"; root = \"$www\"; }; } );");
 is $status, 0, 'row 85: weir -t takes it';
 like $said, qr/warning: fastcgi\.to: \Q$dir\E\/old\.sock: No such file.*sockets in its folder: php\.sock/, 'row 85: with a warning';

@@ -192,14 +192,14 @@ typedef struct weir_module {
      * block for long. A worker that is started later has what watch() changed in memory. */
     void (*watch)(void);
     void (*told)(const void *bytes, size_t n); /* each worker: news; borrowed during the call */
-    const weir_health_ops *health;          /* since 0.3; NULL: none */
-    const weir_resolver_ops *resolver;      /* since 0.3; NULL: none */
     void (*ctx_free)(void *ctx);            /* since 0.3; NULL: none. The request has ended, on
                                                whichever route: called if weir_ctx() was */
     const weir_filter_ops *const *filters; /* since 0.3; ends with NULL; NULL: none */
     /* Since 0.3: numbers (SYS_*, <sys/syscall.h>) of system calls that the module needs in workers
      * and that they may not use otherwise; ends with -1. NULL: none. */
     const int *syscalls;
+    const weir_health_ops *health;          /* since 0.3; NULL: none */
+    const weir_resolver_ops *resolver;      /* since 0.3; NULL: none */
 } weir_module;
 
 /* What a weir_module of ABI 0.1 had. */
