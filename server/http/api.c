@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/zone.h"
 #include "config/cfg_api.h"
+#include "http/background.h"
 #include "http/client.h"
 #include "http/codec.h"
 #include "http/codec_server.h"
@@ -587,6 +588,8 @@ static const struct weir_async_api async_api = {
     .respond_from = maker_respond,
     .pull_ready = api_pull_ready,
     .offload = api_offload,
+    .background = background_start,
+    .is_background = background_is,
 };
 
 static weir_host tables = {

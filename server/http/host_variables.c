@@ -351,7 +351,6 @@ static const struct variable variables[] = {
     VAR("upstream_addr", WEIR_RES_START, get_upstream_addr, "the peers asked, in order"),
     VAR("upstream_status", WEIR_RES_START, get_upstream_status, "what they answered"),
     VAR("upstream_response_time", WEIR_RES_START, get_upstream_time, "seconds each took"),
-    VAR("upstream_cache_status", WEIR_RES_START, get_empty, "what the cache did; empty without"),
     VAR("proxy_add_x_forwarded_for", WEIR_REQ_START, get_forwarded_for,
         "the client's address behind those of trusted proxies"),
     VAR("reason", WEIR_RES_START, get_reason, "why weir made the response itself"),

@@ -326,6 +326,11 @@ static bool flush(struct weir_req *req)
         http1_process(client); /* the next request is waiting already */
         return false;
     }
+    if (alive && client->req == req && req->maker && chain_is_empty(&req->out) &&
+        client->conn.can_write) {
+        http1_process(client); /* a module has more: no event would ask it */
+        return false;
+    }
     return alive && client->req == req;
 }
 

@@ -926,6 +926,16 @@ void request_end(struct weir_req *req)
     arena_fini(&arena);
 }
 
+bool request_is_answered_instead(struct weir_req *req)
+{
+    const struct plan_hook *hooks = req->plan->hooks[PHASE_UP_RESPONSE];
+
+    for (uint32_t i = 0; i < req->plan->hook_n[PHASE_UP_RESPONSE] && !req->responded; i++) {
+        run_hook(req, &hooks[i], PHASE_UP_RESPONSE);
+    }
+    return req->responded;
+}
+
 void request_run_response_hooks(struct weir_req *req, enum phase phase)
 {
     run_all(req, phase);

@@ -112,6 +112,7 @@ struct weir_req {
     bool chunked_out;
     bool bodyless;                   /* HEAD, 204, 304: the body is not sent */
     bool close_after;                /* the connection ends with this response */
+    bool is_replaced;                /* a module answers instead of an upstream */
     bool upgraded;                   /* 101 was sent: what follows is a tunnel */
     weir_reason reason;
     const char *reason_detail;
@@ -178,6 +179,9 @@ bool request_body_is_done(const struct weir_req *req);
 uint64_t request_body_total(const struct weir_req *req);
 /* The codec has more of it in req->body_in, or its end, and req->source takes request bodies. */
 void request_deliver_body(struct weir_req *req);
+/* UP_RESPONSE: the origin's status (0: it failed, req->reason says how) and fields are there.
+ * True: a module has answered instead. */
+bool request_is_answered_instead(struct weir_req *req);
 /* Does the content of the response go without saying: HEAD, 204, 304? */
 bool response_is_bodyless(const struct weir_req *req);
 

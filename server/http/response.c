@@ -106,7 +106,7 @@ static bool is_live(const struct weir_req *req)
 
 void response_start(struct weir_req *req, uint32_t status, int64_t length)
 {
-    req->is_stored = req->step == STEP_LOOKUP;
+    req->is_stored = req->step == STEP_LOOKUP || req->is_replaced;
     req->step = STEP_RESPONSE;
     req->status = (uint16_t)status;
     req->length = length;

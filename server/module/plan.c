@@ -23,6 +23,7 @@ static const struct {
     [PHASE_ACCESS] = {WEIR_REQ_ACCESS, "access"},
     [PHASE_PREPARE] = {WEIR_REQ_PREPARE, "prepare"},
     [PHASE_LOOKUP] = {WEIR_REQ_LOOKUP, "lookup"},
+    [PHASE_UP_RESPONSE] = {WEIR_UP_RESPONSE, "upstream"},
     [PHASE_RES_START] = {WEIR_RES_START, "response"},
     [PHASE_RES_HEADERS] = {WEIR_RES_HEADERS, "headers"},
     [PHASE_LOG] = {WEIR_LOG, "log"},
@@ -340,6 +341,7 @@ bool plan_build(struct arena *arena, const struct plan_use *uses, uint32_t use_n
     *plan = (struct plan){.uses = uses, .use_n = use_n};
     for (uint32_t i = 0; i < use_n; i++) {
         const struct module *module = uses[i].module;
+
 
         if (!module->desc->handler) {
             continue;

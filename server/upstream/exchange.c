@@ -167,6 +167,27 @@ static bool try_next_address(struct exchange *ex)
     return true;
 }
 
+/* No peer has answered: does a module have something that will do? */
+static bool answered_instead(struct exchange *ex, weir_reason reason, const char *detail)
+{
+    struct weir_req *req = ex->req;
+
+    if (!req->plan->hook_n[PHASE_UP_RESPONSE]) {
+        return false;
+    }
+    req->reason = reason;
+    req->status = 0;
+    req->is_replaced = true;
+    if (!request_is_answered_instead(req)) {
+        req->is_replaced = false;
+        return false;
+    }
+    request_log(req, WEIR_LOG_WARN, "%.*s: %s; what is stored is used", (int)reason_name(reason).n,
+                reason_name(reason).p, detail ? detail : "");
+    req->reason = WEIR_REASON_NONE;
+    return true;
+}
+
 void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail)
 {
     if (try_next_address(ex)) {
@@ -209,7 +230,9 @@ void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail
         try_next(ex);
         return;
     }
-    request_reply(req, status_of(reason), reason, (weir_str){0}, (weir_str){0}, detail);
+    if (!answered_instead(ex, reason, detail)) {
+        request_reply(req, status_of(reason), reason, (weir_str){0}, (weir_str){0}, detail);
+    }
 }
 
 bool exchange_refuse_status(struct exchange *ex, uint32_t status)

@@ -2,6 +2,7 @@
 /* upstream/exchange_response.c - the response as it comes from a peer: head, interim heads, body. */
 #include "base/clock.h"
 #include "base/str.h"
+#include "http/background.h"
 #include "upstream/exchange_state.h"
 #include "upstream/sticky.h"
 
@@ -111,7 +112,7 @@ void exchange_judge(struct exchange *ex)
                   is_timed ? clock_us() - ex->attempt->start_us : 0);
 }
 
-void exchange_final_head(struct exchange *ex)
+bool exchange_final_head(struct exchange *ex)
 {
     struct weir_req *req = ex->req;
 
@@ -127,15 +128,31 @@ void exchange_final_head(struct exchange *ex)
         sticky_mark(ex->attempt->peer, req, &ex->fields);
     }
     merge_fields(ex);
+    if (req->plan->hook_n[PHASE_UP_RESPONSE]) {
+        req->status = ex->head.status;
+        req->is_replaced = true; /* if a module answers */
+        if (request_is_answered_instead(req)) {
+            return false;
+        }
+        req->is_replaced = false;
+    }
     req->is_live = !ex->buffering;
     response_start(req, ex->head.status, length);
+    return true;
 }
 
-static void on_final_head(struct exchange *ex)
+/* False: a module has answered instead, and the exchange is over. */
+static bool on_final_head(struct exchange *ex)
 {
     learn_idle_limit(ex);
     start_body(ex);
-    exchange_final_head(ex);
+    if (exchange_final_head(ex)) {
+        return true;
+    }
+    exchange_release(ex, ex->head.framing == FRAMING_NONE && ex->head.keep_alive &&
+                             ex->in_at == ex->in->used && ex->body_sent &&
+                             chain_is_empty(&ex->to_send));
+    return false;
 }
 
 /* The client's side of the tunnel is a stream (RFC 8441): the bodies of request and response carry
@@ -243,8 +260,7 @@ static bool parse_head(struct exchange *ex)
     if (exchange_refuse_status(ex, ex->head.status)) {
         return false;
     }
-    on_final_head(ex);
-    return true;
+    return on_final_head(ex);
 }
 
 /* ---- bodies ---- */
@@ -380,7 +396,7 @@ static bool can_splice(struct exchange *ex)
     const struct weir_req *req = ex->req;
 
     if (!ex->head_done || ex->in || ex->head.framing != FRAMING_LENGTH ||
-        ex->body_left < SPLICE_MIN || req->chunked_out || req->bodyless ||
+        ex->body_left < SPLICE_MIN || req->chunked_out || req->bodyless || background_is(req) ||
         !client_is_plain(req->client) || ex->up->conn.io ||
         req->filters || !chain_is_empty(&req->out)) {
         return false;

@@ -87,10 +87,11 @@ void exchange_take_body(struct exchange *ex);
 /* exchange_response.c: reads and passes on what has come. Ends in exchange_failed() or leaves the
  * response finished; the caller flushes. */
 void exchange_read(struct exchange *ex);
-/* ex->head and ex->fields are those of the final response: begins it. */
 /* The peer is judged by the answer's head. */
 void exchange_judge(struct exchange *ex);
-void exchange_final_head(struct exchange *ex);
+/* ex->head and ex->fields are those of the final response: begins it. False: a module has answered
+ * instead, what else the peer sends is not wanted. */
+bool exchange_final_head(struct exchange *ex);
 /* Body bytes for the client. */
 void exchange_pass_on(struct exchange *ex, struct weir_chain *data);
 

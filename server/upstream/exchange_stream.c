@@ -320,7 +320,11 @@ static weir_rc stream_head(struct weir_stream *stream, uint32_t status, const we
         ex->head.framing = FRAMING_CLOSE;
     }
     exchange_judge(ex);
-    exchange_final_head(ex);
+    if (!exchange_final_head(ex)) {
+        ex->has_ended = true;
+        exchange_attempt_done(ex, WEIR_PEER_OK);
+        mux_tell(&ex->at);
+    }
     return WEIR_OK;
 }
 
@@ -328,6 +332,10 @@ static void stream_body(struct weir_stream *stream, const char *p, size_t n)
 {
     struct exchange *ex = exchange_of(stream);
     struct weir_chain data = {0};
+
+    if (ex->has_ended) {
+        return; /* a module has answered instead */
+    }
 
     codec_add_input(mux_codec(&ex->at), &data, p, n);
     ex->unacked += n;
@@ -341,6 +349,9 @@ static weir_rc stream_end(struct weir_stream *stream, const weir_field *trailers
 
     if (!ex->head_done) {
         return refuse(ex, WEIR_REASON_HTTP_PROTOCOL_ERROR, "it ended without an answer");
+    }
+    if (ex->has_ended) {
+        return WEIR_OK;
     }
     copy_fields(ex, &ex->req->trailers, trailers, n);
     ex->has_ended = true;

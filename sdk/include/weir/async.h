@@ -23,6 +23,8 @@ struct weir_async_api {
                             void (*end)(weir_req *req, void *state), void *state);
     void (*pull_ready)(weir_req *req);
     weir_rc (*offload)(void (*work)(void *arg), void (*done)(void *arg), void *arg);
+    weir_rc (*background)(weir_req *req, const weir_field *extra, size_t extra_n);
+    bool (*is_background)(const weir_req *req);
 };
 
 /* Answers from a hook (WEIR_REQ_LIMIT .. WEIR_REQ_LOOKUP) or a handler's start() with a body that
@@ -49,6 +51,19 @@ static inline void weir_pull_ready(weir_req *req)
 static inline weir_rc weir_offload(void (*work)(void *arg), void (*done)(void *arg), void *arg)
 {
     return weir_host_->async->offload(work, done, arg);
+}
+
+/* Starts a request for the same, that nobody waits for: a GET without body, conditions and ranges,
+ * through the same phases, whose response goes to filters and logs. `extra` (copied) are fields to
+ * set; an empty value removes. It begins later, and lives on when `req` ends. */
+static inline weir_rc weir_background(weir_req *req, const weir_field *extra, size_t extra_n)
+{
+    return weir_host_->async->background(req, extra, extra_n);
+}
+
+static inline bool weir_is_background(const weir_req *req)
+{
+    return weir_host_->async->is_background(req);
 }
 
 #ifdef __cplusplus

@@ -34,6 +34,7 @@
  *        body filters (weir/filter.h)
  *        weir_watch_start(); active checks and resolvers (weir/peers.h)
  *        balancers: create(), shared memory, keys; WEIR_PEER_SHARE, WEIR_PEER_ID, WEIR_PEER_SLOT
+ *        weir_background(), WEIR_UP_RESPONSE
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H

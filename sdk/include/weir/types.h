@@ -92,6 +92,7 @@ typedef enum {
     WEIR_REQ_ACCESS = 140,  /* may this client do this? */
     WEIR_REQ_PREPARE = 150, /* last edits of the request */
     WEIR_REQ_LOOKUP = 160,  /* answer from a store; then the route's content handler */
+    WEIR_UP_RESPONSE = 220, /* since 0.3; the origin has answered, or failed: see the manual */
     WEIR_RES_START = 310,   /* every response, errors included: edit status and fields */
     WEIR_RES_HEADERS = 320, /* the final look, with lengths settled */
     WEIR_LOG = 410,         /* always, once, read only */
