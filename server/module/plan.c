@@ -342,7 +342,6 @@ bool plan_build(struct arena *arena, const struct plan_use *uses, uint32_t use_n
     for (uint32_t i = 0; i < use_n; i++) {
         const struct module *module = uses[i].module;
 
-
         if (!module->desc->handler) {
             continue;
         }
