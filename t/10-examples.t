@@ -8,7 +8,7 @@ use Weir::Test;
 my $examples = source_dir() . '/t/examples';
 my $minimal = read_file("$examples/01-minimal.conf");
 for my $case (['00-server.conf'], ['01-minimal.conf'], ['03-websocket.conf'],
-    ['04-upstreams.conf'], ['05-cache.conf'], ['06-limits.conf', 'auth_basic'], ['07-php.conf']) {
+    ['04-upstreams.conf'], ['05-cache.conf'], ['06-limits.conf'], ['07-php.conf']) {
     my ($name, @missing) = @$case;
     my ($status, undef, $said) = run_weir('-t', '-c', "$examples/$name");
     is $status, @missing ? 1 : 0, "$name " . (@missing ? 'is refused' : 'loads') or diag $said;

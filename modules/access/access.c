@@ -92,8 +92,8 @@ static bool any_is_true(weir_req *req, const weir_list *conditions)
     return false;
 }
 
-/* NULL: it may; else why not. */
-static const char *why_not(weir_req *req, const struct conf *conf, weir_str address)
+/* NULL: it may, *allowed: since something says so; else why not. */
+static const char *why_not(weir_req *req, const struct conf *conf, weir_str address, bool *allowed)
 {
     struct cidr cidr;
     uint8_t says = 0;
@@ -108,7 +108,8 @@ static const char *why_not(weir_req *req, const struct conf *conf, weir_str addr
         says = SAYS_ALLOW;
     }
     says = says ? says : conf->all_says;
-    if (says == SAYS_ALLOW) {
+    *allowed = says == SAYS_ALLOW;
+    if (*allowed) {
         return NULL;
     }
     if (says == SAYS_DENY) {
@@ -126,9 +127,10 @@ static weir_rc on_access(weir_req *req, const void *conf_)
     if (conf->address) {
         weir_eval(req, conf->address, &address);
     }
-    const char *why = why_not(req, conf, address);
+    bool allowed = false;
+    const char *why = why_not(req, conf, address, &allowed);
     if (!why) {
-        return WEIR_NEXT;
+        return allowed ? WEIR_DONE : WEIR_NEXT;
     }
     snprintf(detail, sizeof(detail), "%.*s may not: %s", (int)(address.n > 64 ? 64 : address.n),
              address.p, why);

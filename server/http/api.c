@@ -212,6 +212,11 @@ static weir_rc api_set_client_addr(weir_req *req, weir_str text)
     return WEIR_OK;
 }
 
+static void api_set_user(weir_req *req, weir_str name)
+{
+    req->user = name;
+}
+
 static weir_str eval_part(weir_req *req, const struct template_part *part)
 {
     weir_str value = {0};
@@ -331,6 +336,7 @@ static const weir_req_api req_api = {
     .set_client_addr = api_set_client_addr,
     .conn = conn_phase_handle,
     .length = api_length,
+    .set_user = api_set_user,
 };
 
 /* ---- chains ---- */

@@ -246,8 +246,7 @@ static weir_rc get_upstream_time(weir_req *req, weir_str suffix, weir_str *out)
 
 static weir_rc get_forwarded_for(weir_req *req, weir_str suffix, weir_str *out)
 {
-    /* What an untrusted client says of earlier hops is dropped; modules/realip knows whom to
-     * trust. */
+    /* What an untrusted client says of earlier hops is dropped. */
     return get_remote_addr(req, suffix, out);
 }
 
@@ -283,6 +282,12 @@ static weir_rc get_msec(weir_req *req, weir_str suffix, weir_str *out)
     return give(arena_printf(&req->arena, "%lld.%03lld", (long long)(clock_now.wall_ms / 1000),
                              (long long)(clock_now.wall_ms % 1000)),
                 out);
+}
+
+static weir_rc get_remote_user(weir_req *req, weir_str suffix, weir_str *out)
+{
+    (void)suffix;
+    return give(req->user, out);
 }
 
 static weir_rc get_empty(weir_req *req, weir_str suffix, weir_str *out)
@@ -336,7 +341,7 @@ static const struct variable variables[] = {
     VAR("is_args", WEIR_REQ_START, get_is_args, "a question mark if there is a query"),
     VAR("remote_addr", WEIR_REQ_START, get_remote_addr, "the client's address"),
     VAR("remote_port", WEIR_REQ_START, get_remote_port, "the client's port"),
-    VAR("remote_user", WEIR_REQ_START, get_empty, "the name the client authenticated as"),
+    VAR("remote_user", WEIR_REQ_START, get_remote_user, "the name the client authenticated as"),
     VAR("server_name", WEIR_REQ_REWRITE, get_server_name, "the site's first name"),
     VAR("server_port", WEIR_REQ_START, get_server_port, "the listener's port"),
     VAR("server_protocol", WEIR_REQ_START, get_server_protocol, "HTTP/1.0 or HTTP/1.1"),

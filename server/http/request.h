@@ -63,6 +63,7 @@ struct weir_req {
     struct fields fields[2];         /* by weir_side */
     struct fields trailers;          /* of the response */
     weir_str target;                 /* path and query as received or rewritten */
+    weir_str user;                   /* who a module has found the client to be */
     const struct addr *addr;         /* the client's, as a module was told; NULL: the connection's */
     struct uri_path uri;
     weir_str host;                   /* lower case, no port */

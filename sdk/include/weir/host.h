@@ -70,6 +70,7 @@ typedef struct {
     weir_rc (*set_client_addr)(weir_req *req, weir_str addr);
     weir_conn *(*conn)(const weir_req *req);
     int64_t (*length)(const weir_req *req);
+    void (*set_user)(weir_req *req, weir_str name);
 } weir_req_api;
 
 typedef struct {
@@ -309,6 +310,13 @@ static inline void weir_set_groups(weir_req *req, const weir_str *groups, int n)
 static inline weir_rc weir_set_client_addr(weir_req *req, weir_str addr)
 {
     return weir_host_->req->set_client_addr(req, addr);
+}
+
+/* Who the client is, as a module has found out: $remote_user. `name` lives as long as the request.
+ * Since 0.3. */
+static inline void weir_set_user(weir_req *req, weir_str name)
+{
+    weir_host_->req->set_user(req, name);
 }
 
 /* ---- connections, as hooks get them and weir_conn_of(), not codecs; since 0.3 ---- */
