@@ -290,13 +290,6 @@ static weir_rc get_remote_user(weir_req *req, weir_str suffix, weir_str *out)
     return give(req->user, out);
 }
 
-static weir_rc get_empty(weir_req *req, weir_str suffix, weir_str *out)
-{
-    (void)req;
-    (void)suffix;
-    return give(STR(""), out);
-}
-
 static weir_rc get_route(weir_req *req, weir_str suffix, weir_str *out)
 {
     (void)suffix;
