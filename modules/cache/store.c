@@ -228,6 +228,12 @@ static struct held *borrow(struct store *store, uint32_t handle, struct id id)
     struct held **at = active_slot(store, handle);
 
     if (*at) {
+        struct hot *hot = hot_at(store, handle);
+
+        /* Borrowed while it was coming in, when its record did not say yet how long it is. */
+        if (atomic_load(&hot->state) == HOT_WHOLE) {
+            object_view(hot_record(hot), &(*at)->object);
+        }
         held_retain(*at);
         return *at;
     }
