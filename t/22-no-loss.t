@@ -9,6 +9,7 @@ use Weir::Test;
 use File::Copy qw(copy);
 
 need_tool('node');
+plan skip_all => 'sanitizers slow the load down too much' if is_sanitized();
 my $build = $ENV{WEIR_BUILD} || source_dir() . '/build';
 plan skip_all => 'WEIR_BUILD is not set: run make check' unless -e "$build/weir";
 my $dir = new_dir();

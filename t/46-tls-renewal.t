@@ -18,7 +18,8 @@ sites = ( { names = [ "a.test" ]; listen = [ "https://127.0.0.1:%port:web%" ];
             tls = { certificate = "$dir/other.pem"; key = "$dir/other-key.pem"; };
             respond = { text = "b\\n"; }; } );
 END
-my @workers = sort $weir->worker_pids;
+my @workers;
+wait_for { (@workers = sort $weir->worker_pids) == 2 };
 my $to = '127.0.0.1:' . $weir->port;
 
 sub served {

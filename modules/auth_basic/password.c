@@ -146,7 +146,7 @@ bool password_matches(const char *hash, const char *password)
         return sha1_matches(hash, password);
     }
     struct crypt_data *data = calloc(1, sizeof(*data));
-    const char *made = data ? crypt_r(password, hash, data) : NULL;
+    const char *made = data ? crypt_rn(password, hash, data, sizeof(*data)) : NULL;
     size_t n = strlen(hash);
     bool fine = made && made[0] != '*' && strlen(made) == n && CRYPTO_memcmp(made, hash, n) == 0;
 
