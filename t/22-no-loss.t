@@ -14,8 +14,7 @@ my $build = $ENV{WEIR_BUILD} || source_dir() . '/build';
 plan skip_all => 'WEIR_BUILD is not set: run make check' unless -e "$build/weir";
 my $dir = new_dir();
 my ($cert, $key) = make_certificate($dir);
-my $small = is_sanitized();
-my ($posts, $h2, $sockets) = $small ? (10, 5, 20) : (50, 20, 200);
+my ($posts, $h2, $sockets) = (50, 20, 200);
 
 # Puts a file in the place of another, as a package does.
 sub replace { my ($from, $to) = @_; copy($from, "$to.new") or die $!; chmod 0755, "$to.new"; rename "$to.new", $to or die $! }
@@ -49,7 +48,7 @@ my $generations = sub { scalar(my @pids = $weir->loader_pids) };
 ok wait_for { my $c = counts(); $c->{open} == $sockets && $c->{posts} > 500 && $c->{h2} > 100 }, 'the load runs';
 ok $weir->reload($config =~ s/VERSION/1/r), 'once to begin with';
 ok wait_for { $generations->() == 1 }, 'the first generation ends';
-my $settle = sub { my $served = counts()->{posts}; wait_for { counts()->{posts} > $served + ($small ? 1000 : 8000) } };
+my $settle = sub { my $served = counts()->{posts}; wait_for { counts()->{posts} > $served + 8000 } };
 $settle->(); # each generation fills its caches first
 my $before = memory();
 my ($most, $n, $end) = (0, 0, time + ($ENV{WEIR_STRESS} || 0));
@@ -73,7 +72,7 @@ ok wait_for { $generations->() == 1 }, 'old generations do not pile up';
 $settle->();
 my $after = memory();
 wait_for { ($after = memory()) < $before * 1.1 } 5;
-cmp_ok $after, '<', $before * 1.1, "memory: $before KiB before, $after KiB after" unless $small;
+cmp_ok $after, '<', $before * 1.1, "memory: $before KiB before, $after KiB after";
 my $last = counts();
 ok wait_for { my $c = counts(); $c->{echoes} > $last->{echoes} + 2 * $sockets && $c->{posts} > $last->{posts} + $posts },
     'all that was open still works';

@@ -28,8 +28,9 @@ static double uniform(void)
 static struct id id_of_number(uint32_t number)
 {
     char text[12];
+    int n = snprintf(text, sizeof(text), "%u", number);
 
-    return id_of((weir_str){text, (size_t)sprintf(text, "%u", number)}, (weir_str){NULL, 0});
+    return id_of((weir_str){text, (size_t)n}, (weir_str){NULL, 0});
 }
 
 /* ---- traces: numbers of objects ---- */

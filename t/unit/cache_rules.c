@@ -69,9 +69,10 @@ static void expand(const char *from, char *to)
 static void read_head(struct head *head, const char *text)
 {
     size_t n = 0;
+    char *rest;
 
     expand(text ? text : "", head->text);
-    for (char *line = strtok(head->text, "|"); line; line = strtok(NULL, "|")) {
+    for (char *line = strtok_r(head->text, "|", &rest); line; line = strtok_r(NULL, "|", &rest)) {
         char *colon = strchr(line, ':');
         weir_field *field = &head->fields[n++];
 
@@ -135,28 +136,30 @@ static bool same_variant(const struct message *a, const struct message *b,
            vary_values(names, b, two, &y) && word_is(x, y);
 }
 
+#define OUTCOME_MAX 128 /* bytes of what outcome() writes */
+
 static void answer(const struct message *request, const struct message *response,
                    const struct freshness *f, const struct reuse *reuse, char *out)
 {
     struct validators v = validators_of(response, f->date_s);
     uint64_t first, last;
-    int n = sprintf(out, "%s", reuse->how == REUSE_FRESH   ? "fresh"
+    int n = snprintf(out, OUTCOME_MAX, "%s", reuse->how == REUSE_FRESH   ? "fresh"
                                : reuse->how == REUSE_STALE ? "stale"
                                                            : "background");
 
     if (conditions_not_modified(request, &v)) {
-        sprintf(out + n, " 304");
+        snprintf(out + n, OUTCOME_MAX - (size_t)n, " 304");
         return;
     }
     switch (range_of(request, &v, 100, &first, &last)) {
     case RANGE_ONE:
-        sprintf(out + n, " %llu-%llu", (unsigned long long)first, (unsigned long long)last);
+        snprintf(out + n, OUTCOME_MAX - (size_t)n, " %llu-%llu", (unsigned long long)first, (unsigned long long)last);
         break;
     case RANGE_BAD:
-        sprintf(out + n, " 416");
+        snprintf(out + n, OUTCOME_MAX - (size_t)n, " 416");
         break;
     default:
-        sprintf(out + n, " age=%lld", (long long)reuse->age_s);
+        snprintf(out + n, OUTCOME_MAX - (size_t)n, " age=%lld", (long long)reuse->age_s);
         break;
     }
 }
@@ -188,15 +191,15 @@ static void outcome(const struct row *row, const struct store_rules *rules, char
     request = directives(&one.message);
     enum store_reason reason = store_decide(&head, rules, &request, &cc, scratch, &f);
     if (reason != STORE_YES) {
-        sprintf(out, "no %s", store_reason_text(reason));
+        snprintf(out, OUTCOME_MAX, "no %s", store_reason_text(reason));
         return;
     }
     if (!same_variant(&one.message, &two.message, &response.message)) {
-        strcpy(out, "variant");
+        snprintf(out, OUTCOME_MAX, "variant");
         return;
     }
     if (conditions_are_origins(&two.message)) {
-        strcpy(out, "forward");
+        snprintf(out, OUTCOME_MAX, "forward");
         return;
     }
     request = directives(&two.message);
@@ -211,7 +214,7 @@ static void outcome(const struct row *row, const struct store_rules *rules, char
 static void run(const struct row *rows, size_t n, const struct store_rules *rules)
 {
     for (size_t i = 0; i < n; i++) {
-        char got[128];
+        char got[OUTCOME_MAX];
 
         outcome(&rows[i], rules, got);
         if (!ok(strcmp(got, rows[i].expected) == 0, "%s: %s", rows[i].section, rows[i].what)) {
