@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/server.h"
 
-#include <netinet/tcp.h>
-
 #include "base/memory.h"
 #include "http/client.h"
 #include "http/handover.h"
@@ -40,17 +38,11 @@ static void on_client_gone(void)
 
 int server_start(const struct config *config, const struct listen_fd *fds, uint32_t n, int taken)
 {
-    int on = 1;
-
     acceptor_n = n;
     connections_max = (uint64_t)config->server.connections;
     clients_on_gone = on_client_gone;
     acceptors = mem_zalloc((acceptor_n + 1) * sizeof(*acceptors));
     for (uint32_t i = 0; i < acceptor_n; i++) {
-        if (fds[i].listener->addr.sa.sa_family != AF_UNIX) {
-            /* Accepted sockets inherit it, which saves a call for each. */
-            setsockopt(fds[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        }
         acceptor_start(&acceptors[i], fds[i].fd, on_accept,
                        (void *)(uintptr_t)fds[i].listener);
     }
