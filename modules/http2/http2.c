@@ -181,6 +181,8 @@ static void http2_drain(void *state)
     } else if (h2->drain_at_ms == 0) {
         h2->drain_at_ms = weir_now_ms() + DRAIN_MS;
         nghttp2_submit_shutdown_notice(h2->session);
+    } else if (h2->drain_at_ms != UINT64_MAX) {
+        h2->drain_at_ms = weir_now_ms();
     }
 }
 

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#define LINGER_MS 2000 /* how long a client may take to notice that we are done */
+
 unsigned client_count;
 void (*clients_on_empty)(void);
 void (*clients_on_gone)(void);
@@ -138,6 +140,17 @@ void client_close(struct client *client)
         free(client);
     }
     clients_count(-1);
+}
+
+void client_linger(struct client *client)
+{
+    client->state = CLIENT_LINGER;
+    if (client->codec) {
+        codec_server_end(client);
+    }
+    client_drop_input(client);
+    conn_shutdown(&client->conn);
+    client_set_timer(client, LINGER_MS);
 }
 
 /* ---- what it speaks ---- */

@@ -67,6 +67,9 @@ struct client *client_open(const struct listener *listener, int fd, const struct
                            bool is_new);
 /* Ends the connection and what is on it; may be called twice. */
 void client_close(struct client *client);
+/* Everything is sent: ends our side, and waits a while for the other's, since a close with bytes
+ * unread would reset the connection, and take from the client what it has not read yet. */
+void client_linger(struct client *client);
 
 extern bool clients_draining;
 extern bool clients_moving; /* what can be moved goes to the next generation: see handover.h */

@@ -6,6 +6,7 @@
 #include "base/running.h"
 #include "base/str.h"
 #include "http/codec.h"
+#include "http/http1_server.h"
 #include "module/registry.h"
 #include "net/io.h"
 
@@ -23,7 +24,7 @@ struct codec_server {
     struct weir_req *streams;
     uint32_t stream_n;
     struct weir_req *watched; /* somebody has to know whether it ends */
-    bool is_draining;
+    uint32_t drains; /* how often the codec was told to end */
 };
 
 static void pump(struct codec_server *server);
@@ -180,7 +181,7 @@ static bool flush(struct weir_req *req)
     bool outermost = client_enter(client);
     server->watched = req;
     pump(server);
-    if (client->state == CLIENT_CLOSED) {
+    if (client->state != CLIENT_CODEC) {
         client_leave(client, outermost);
         return false;
     }
@@ -594,7 +595,10 @@ static void pump(struct codec_server *server)
     } while (client->conn.can_write);
     loop_later_cancel(&server->codec.later);
     if (codec_is_done(&server->codec)) {
-        client_close(client);
+        /* A request may cross our last word on the way: a reset would take that word from the
+         * client, and with it the knowledge that the request may be sent again. */
+        client_linger(client);
+        http1_process(client);
         return;
     }
     arm_timer(server);
@@ -645,16 +649,28 @@ static void sweep(struct codec_server *server)
     }
 }
 
+/* The first time it asks the client to go, the second time it says the last word. */
+static void drain(struct codec_server *server)
+{
+    struct weir_conn *codec = &server->codec;
+    const struct module *outer = codec_enter(codec);
+
+    server->drains++;
+    codec->ops->drain(codec->state);
+    codec_leave(outer);
+    loop_later(&codec->later);
+}
+
 void codec_server_on_timer(struct client *client)
 {
     struct codec_server *server = client->codec;
 
     if (server->stream_n == 0 && chain_is_empty(&server->codec.out)) {
-        if (server->is_draining || clients_draining) {
+        if (server->drains > 1) {
             client_close(client);
             return;
         }
-        codec_server_drain(client);
+        drain(server);
         pump(server);
         return;
     }
@@ -670,15 +686,9 @@ void codec_server_on_timer(struct client *client)
 void codec_server_drain(struct client *client)
 {
     struct codec_server *server = client->codec;
-    struct weir_conn *codec = &server->codec;
 
-    if (!server->is_draining) {
-        const struct module *outer = codec_enter(codec);
-
-        server->is_draining = true;
-        codec->ops->drain(codec->state);
-        codec_leave(outer);
-        loop_later(&codec->later);
+    if (server->drains == 0) {
+        drain(server);
     }
 }
 

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#define LINGER_MS 2000       /* how long a client may take to notice that we are done */
 #define SKIP_MAX (256 * 1024) /* bytes of an unread request body that are read to keep a connection */
 #define MIN_RATE_GRACE_MS 10000
 
@@ -229,14 +228,6 @@ static void want_body(struct weir_req *req)
 
 /* ---- the end of a request ---- */
 
-static void linger(struct client *client)
-{
-    client->state = CLIENT_LINGER;
-    client_drop_input(client);
-    conn_shutdown(&client->conn);
-    client_set_timer(client, LINGER_MS);
-}
-
 static void become_idle(struct client *client)
 {
     client->state = CLIENT_IDLE;
@@ -267,7 +258,7 @@ static void request_done(struct client *client)
     if (!close_now) {
         become_idle(client);
     } else if (body_left || client->in || client->conn.can_read) {
-        linger(client); /* what is still coming must not turn our answer into a reset */
+        client_linger(client); /* what is still coming must not turn our answer into a reset */
     } else {
         client_close(client);
     }
@@ -475,7 +466,7 @@ static bool skip_body(struct client *client)
         if (!fine || req->body_in_total > SKIP_MAX) {
             client->req = NULL;
             request_end(req);
-            linger(client);
+            client_linger(client);
             return true;
         }
     }
@@ -607,7 +598,7 @@ void http1_refuse_plain(struct client *client)
         "400 Bad Request: this port speaks HTTPS: use https:// in the URL.\n";
 
     send(client->conn.fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
-    linger(client);
+    client_linger(client);
 }
 
 bool http1_is_idle(const struct client *client)

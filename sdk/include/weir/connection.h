@@ -119,7 +119,10 @@ typedef struct {
     void (*consumed)(void *codec, uint32_t stream, size_t n);
     /* The stream is given up, for a reason of WEIR_STREAM_*; weir_stream_gone() will follow. */
     void (*reset)(void *codec, uint32_t stream, uint32_t why);
-    void (*drain)(void *codec); /* no new streams; DONE once the last one ends */
+    /* The client is asked to open no more streams; output() gives DONE once the last one has ended.
+     * Called again once a while has passed without any: what comes from now on is not served, which
+     * the client must be told (RFC 9113, 6.8), and DONE follows. */
+    void (*drain)(void *codec);
     void (*close)(void *codec);
     /* The role towards backends, since 0.3; all NULL: it has none. input() to close() serve both,
      * head() is for clients. */
