@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <weir/module.h>
+#include <weir/utf8.h>
 
 #define LINE_MAX_BYTES 16384
 
@@ -172,27 +173,6 @@ static void put_escaped(struct line *line, weir_str s)
     }
 }
 
-/* Length of the valid UTF-8 sequence at p; 0: there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-                  : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
-
-    if (length == 0 || length > n) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) {
-        return 0;
-    }
-    return length;
-}
-
 /* A JSON string; bytes that are not UTF-8 become the character of that number. */
 static void put_json(struct line *line, const char *key, weir_str s)
 {
@@ -201,7 +181,7 @@ static void put_json(struct line *line, const char *key, weir_str s)
     put_text(line, "\":\"");
     for (size_t i = 0; i < s.n;) {
         unsigned char c = (unsigned char)s.p[i];
-        size_t length = utf8_length((const unsigned char *)s.p + i, s.n - i);
+        size_t length = weir_utf8_length(s.p + i, s.n - i);
         char hex[7];
 
         if (sizeof(line->text) - line->n < 512) {

@@ -3,10 +3,11 @@
  * coders are in coder.h. */
 #include "coder.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include <weir/accept.h>
 
 struct conf {
     weir_list codings, types;
@@ -48,28 +49,6 @@ static bool str_is(weir_str a, const char *b)
     return a.n == strlen(b) && strncasecmp(a.p, b, a.n) == 0;
 }
 
-static weir_str trim(weir_str s)
-{
-    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) {
-        s.n--;
-    }
-    return s;
-}
-
-/* Cuts what is before `separator` off the front; rest->p is NULL after the last part. */
-static weir_str cut(weir_str *rest, char separator)
-{
-    const char *at = rest->n ? memchr(rest->p, separator, rest->n) : NULL;
-    weir_str part = {rest->p, at ? (size_t)(at - rest->p) : rest->n};
-
-    *rest = at ? (weir_str){at + 1, rest->n - part.n - 1} : (weir_str){NULL, 0};
-    return trim(part);
-}
-
 /* Does a comma-separated field have this word? */
 static bool field_has(weir_req *req, weir_side side, uint32_t id, const char *word)
 {
@@ -81,7 +60,7 @@ static bool field_has(weir_req *req, weir_side side, uint32_t id, const char *wo
             weir_str rest = fields[i].value;
 
             while (fields[i].id == id && rest.p) {
-                if (str_is(cut(&rest, ','), word)) {
+                if (str_is(weir_list_cut(&rest, ','), word)) {
                     return true;
                 }
             }
@@ -93,57 +72,14 @@ static bool field_has(weir_req *req, weir_side side, uint32_t id, const char *wo
 
 /* ---- what the client likes ---- */
 
-/* "0.5" in thousandths; what is no quality value counts as nothing. */
-static int quality(weir_str text)
-{
-    int value = 0, unit = 100;
-
-    if (text.n == 0 || text.n > 5 || (text.p[0] != '0' && text.p[0] != '1') ||
-        (text.n > 1 && text.p[1] != '.')) {
-        return 0;
-    }
-    value = (text.p[0] - '0') * 1000;
-    for (size_t i = 2; i < text.n; i++, unit /= 10) {
-        if (!isdigit((unsigned char)text.p[i])) {
-            return 0;
-        }
-        value += (text.p[i] - '0') * unit;
-    }
-    return value > 1000 ? 0 : value;
-}
-
-/* The quality of `name` in an Accept-Encoding (RFC 9110, 12.5.3); -1: it is not named. */
-static int quality_in(weir_str accepted, const char *name)
-{
-    int found = -1;
-
-    while (accepted.p) {
-        weir_str parameters = cut(&accepted, ',');
-        weir_str coding = cut(&parameters, ';');
-        int q = 1000;
-
-        while (parameters.p) {
-            weir_str value = cut(&parameters, ';');
-
-            if (str_is(cut(&value, '='), "q")) {
-                q = quality(value.p ? trim(value) : (weir_str){NULL, 0});
-            }
-        }
-        if (str_is(coding, name)) {
-            found = q;
-        }
-    }
-    return found;
-}
-
 static int quality_of(weir_str accepted, const struct coder *coder)
 {
-    int q = quality_in(accepted, coder->name);
+    int q = weir_quality_of(accepted, coder->name);
 
     if (q < 0 && coder->other_name) {
-        q = quality_in(accepted, coder->other_name);
+        q = weir_quality_of(accepted, coder->other_name);
     }
-    return q < 0 ? quality_in(accepted, "*") : q;
+    return q < 0 ? weir_quality_of(accepted, "*") : q;
 }
 
 /* The coding with the highest quality; among equals the admin's first. NULL: none is welcome. */
@@ -164,7 +100,7 @@ static const struct coder *choose(weir_req *req, const struct conf *conf)
             best = conf->coders[i];
         }
     }
-    int identity = quality_in(accepted, "identity");
+    int identity = weir_quality_of(accepted, "identity");
     return identity > best_q ? NULL : best;
 }
 
@@ -186,7 +122,7 @@ static bool has_type(weir_req *req, const struct conf *conf)
     if (weir_field_get(req, WEIR_RESPONSE, WEIR_F_CONTENT_TYPE, &type) != WEIR_OK) {
         return false;
     }
-    type = cut(&type, ';');
+    type = weir_list_cut(&type, ';');
     for (size_t i = 0; i < conf->types.n; i++) {
         if (type_matches(type, types[i])) {
             return true;

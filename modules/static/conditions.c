@@ -79,8 +79,7 @@ uint32_t conditions_check(weir_req *req, const struct file *file)
     return 200;
 }
 
-/* If-Range names the file as the client has it; another file is sent whole (RFC 9110, 13.1.5). */
-static bool range_applies(weir_req *req, const struct file *file)
+bool conditions_range_applies(weir_req *req, const struct file *file)
 {
     weir_str value;
     int64_t when;
@@ -92,54 +91,4 @@ static bool range_applies(weir_req *req, const struct file *file)
         return value.n == file->etag_n && memcmp(value.p, file->etag, value.n) == 0;
     }
     return parse_date(value, &when) && when == file->mtime_s;
-}
-
-static bool read_number(const char **p, const char *end, uint64_t *out)
-{
-    const char *start = *p;
-    uint64_t value = 0;
-
-    while (*p < end && **p >= '0' && **p <= '9') {
-        if (value > UINT64_MAX / 16) {
-            return false;
-        }
-        value = value * 10 + (uint64_t)(*(*p)++ - '0');
-    }
-    *out = value;
-    return *p > start;
-}
-
-enum range_result range_parse(weir_req *req, const struct file *file, uint64_t *first,
-                              uint64_t *last)
-{
-    weir_str value;
-
-    if (!get(req, WEIR_F_RANGE, &value) || value.n < 7 || memcmp(value.p, "bytes=", 6) != 0 ||
-        memchr(value.p, ',', value.n) || !range_applies(req, file)) {
-        return RANGE_NONE;
-    }
-    const char *p = value.p + 6, *end = value.p + value.n;
-    bool has_first = read_number(&p, end, first);
-    if (p >= end || *p++ != '-') {
-        return RANGE_NONE;
-    }
-    bool has_last = read_number(&p, end, last);
-    if (p != end || (!has_first && !has_last) || (has_first && has_last && *last < *first)) {
-        return RANGE_NONE;
-    }
-    if (!has_first) { /* the last so many bytes */
-        if (*last == 0 || file->size == 0) {
-            return RANGE_BAD;
-        }
-        *first = *last < file->size ? file->size - *last : 0;
-        *last = file->size - 1;
-        return RANGE_ONE;
-    }
-    if (*first >= file->size) {
-        return RANGE_BAD;
-    }
-    if (!has_last || *last >= file->size) {
-        *last = file->size - 1;
-    }
-    return RANGE_ONE;
 }

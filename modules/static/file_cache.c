@@ -32,6 +32,11 @@ static unsigned slot_of(int root_fd, weir_str path)
     return hash % SLOTS;
 }
 
+void file_retain(struct file *file)
+{
+    file->refs++;
+}
+
 void file_release(void *arg)
 {
     struct file *file = arg;
@@ -87,11 +92,14 @@ static struct file *find(int root_fd, weir_str path)
     return file;
 }
 
-/* Below the root only, whatever links say. */
-static int open_beneath(int root_fd, const char *path)
+uint64_t file_resolve_flags(uint32_t symlinks)
 {
-    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (symlinks ? RESOLVE_NO_SYMLINKS : 0);
+}
+
+int file_open_beneath(int root_fd, const char *path, int flags, uint64_t resolve)
+{
+    struct open_how how = {.flags = (uint64_t)flags, .resolve = resolve};
 
     while (*path == '/') {
         path++;
@@ -108,6 +116,7 @@ static void describe(struct file *file, const struct stat *st)
     file->size = (uint64_t)st->st_size;
     file->mtime_s = st->st_mtim.tv_sec;
     file->mtime_ns = st->st_mtim.tv_nsec;
+    file->device = st->st_dev;
     file->inode = st->st_ino;
     gmtime_r(&when, &tm);
     strftime(file->modified, sizeof(file->modified), "%a, %d %b %Y %H:%M:%S GMT", &tm);
@@ -132,7 +141,7 @@ static void read_content(struct file *file)
 }
 
 /* NULL with errno. */
-static struct file *open_file(int root_fd, weir_str path)
+static struct file *open_file(int root_fd, weir_str path, uint64_t resolve)
 {
     struct file *file = calloc(1, sizeof(*file) + path.n + 1);
     struct stat st;
@@ -144,9 +153,11 @@ static struct file *open_file(int root_fd, weir_str path)
     memcpy(copy, path.p, path.n);
     file->refs = 1;
     file->root_fd = root_fd;
+    file->resolve = resolve;
     file->path = (weir_str){copy, path.n};
     file->checked_ms = weir_now_ms();
-    file->fd = open_beneath(root_fd, copy);
+    file->fd = file_open_beneath(root_fd, copy, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                                 resolve);
     if (file->fd < 0 || fstat(file->fd, &st) != 0) {
         int error = errno;
 
@@ -201,15 +212,16 @@ static bool is_current(struct file *file)
         path++;
     }
     if (fstatat(file->root_fd, *path ? path : ".", &st, 0) != 0 || st.st_ino != file->inode ||
-        st.st_mtim.tv_sec != file->mtime_s || st.st_mtim.tv_nsec != file->mtime_ns ||
+        st.st_dev != file->device || st.st_mtim.tv_sec != file->mtime_s || st.st_mtim.tv_nsec != file->mtime_ns ||
         (uint64_t)st.st_size != file->size) {
         return false;
     }
     file->checked_ms = now_ms;
+    file->missing = 0;
     return true;
 }
 
-struct file *file_get(int root_fd, weir_str path)
+struct file *file_get(int root_fd, weir_str path, uint64_t resolve)
 {
     struct file *file = find(root_fd, path);
 
@@ -225,7 +237,7 @@ struct file *file_get(int root_fd, weir_str path)
         file->refs++;
         return file;
     }
-    file = open_file(root_fd, path);
+    file = open_file(root_fd, path, resolve);
     if (file) {
         keep(file);
     }

@@ -7,17 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conditions.h"
+#include "answer.h"
+#include "conf.h"
 #include "file_cache.h"
-
-struct conf {
-    weir_str root, mount;
-    weir_list index; /* of weir_str */
-    weir_list try_;  /* of const weir_template * */
-    uint32_t symlinks;
-    bool hidden;
-    struct folder *folder; /* made by commit */
-};
+#include "listing.h"
+#include "variant.h"
 
 /* What `root` or `mount` leads to. A link may be switched to another folder (a new release). */
 struct folder {
@@ -29,7 +23,8 @@ struct folder {
 
 #define LOOK_MS 1000
 
-static const char *const symlink_policies[] = {"beneath", NULL};
+static const char *const symlink_policies[] = {"beneath", "never", NULL};
+static const char *const etag_kinds[] = {"strong", "weak", "off", NULL};
 
 static const weir_opt opts[] = {
     {.name = "root",
@@ -58,140 +53,39 @@ static const weir_opt opts[] = {
      .offset = offsetof(struct conf, symlinks),
      .names = symlink_policies,
      .dflt = "beneath",
-     .doc = "Links are followed as long as they stay below the folder."},
+     .doc = "\"beneath\": links are followed as long as they stay below the folder; \"never\": "
+            "what is behind one is not there."},
     {.name = "hidden",
      .type = WEIR_T_BOOL,
      .offset = offsetof(struct conf, hidden),
      .dflt = "false",
      .doc = "Serves files and folders whose names begin with a dot."},
+    {.name = "autoindex",
+     .type = WEIR_T_BOOL,
+     .offset = offsetof(struct conf, autoindex),
+     .dflt = "false",
+     .doc = "Shows what is in a folder that has none of the index names, as a page or, for who "
+            "accepts application/json rather, as JSON."},
+    {.name = "precompressed",
+     .type = WEIR_T_LIST | WEIR_T_STR,
+     .offset = offsetof(struct conf, precompressed),
+     .dflt = "br zstd gzip",
+     .doc = "Codings for which a file named like this one with .br, .zst or .gz behind it is sent, "
+            "if it is not older; the best liked first among those that a client likes equally."},
+    {.name = "images",
+     .type = WEIR_T_LIST | WEIR_T_STR,
+     .offset = offsetof(struct conf, images),
+     .doc = "\"avif\" and \"webp\": for an image, a file named like it with .avif or .webp behind "
+            "it is sent to clients that name that type in Accept.",
+     .example = "[ \"avif\", \"webp\" ]"},
+    {.name = "etag",
+     .type = WEIR_T_ENUM,
+     .offset = offsetof(struct conf, etag),
+     .names = etag_kinds,
+     .dflt = "strong",
+     .doc = "Entity tags are made of time and size; \"weak\" is for file systems whose times are "
+            "coarse."},
 };
-
-/* ---- answers ---- */
-
-static weir_rc refuse(weir_req *req, uint32_t status, weir_reason reason, const char *what,
-                      weir_str path)
-{
-    char detail[300];
-
-    snprintf(detail, sizeof(detail), "%s: %.*s", what, (int)(path.n > 200 ? 200 : path.n),
-             path.p);
-    return weir_reply(req, status, reason, WEIR_STR(""), WEIR_STR(""), detail);
-}
-
-static weir_rc refuse_errno(weir_req *req, int error, weir_str path)
-{
-    switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-    case ENAMETOOLONG:
-    case EXDEV: /* a link that leaves the root */
-    case ENXIO: /* a socket */
-    case ELOOP:
-        return refuse(req, 404, WEIR_REASON_FILE_NOT_FOUND, strerror(error), path);
-    case EACCES:
-    case EPERM:
-        return refuse(req, 403, WEIR_REASON_ACCESS_DENIED,
-                      "the worker user may not read it; check the file's and its folders' modes",
-                      path);
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-        return refuse(req, 503, WEIR_REASON_PROXY_INTERNAL_ERROR, strerror(error), path);
-    default:
-        return refuse(req, 500, WEIR_REASON_PROXY_INTERNAL_ERROR, strerror(error), path);
-    }
-}
-
-static void set_known(weir_req *req, uint32_t id, weir_str value)
-{
-    weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, id, value);
-}
-
-static weir_str copy(weir_req *req, weir_str s)
-{
-    char *text = weir_alloc(req, s.n + 1);
-
-    memcpy(text, s.p, s.n);
-    return (weir_str){text, s.n};
-}
-
-/* Texts of the entry are copied: logs look at them after the body, and with it the entry, has gone. */
-static void set_head(weir_req *req, const struct file *file)
-{
-    set_known(req, WEIR_F_CONTENT_TYPE, file->type);
-    set_known(req, WEIR_F_LAST_MODIFIED, copy(req, (weir_str){file->modified, 29}));
-    set_known(req, WEIR_F_ETAG, copy(req, (weir_str){file->etag, file->etag_n}));
-    set_known(req, WEIR_F_ACCEPT_RANGES, WEIR_STR("bytes"));
-}
-
-static void add_content(weir_req *req, struct file *file, uint64_t first, uint64_t n)
-{
-    weir_chain *body = weir_body(req);
-
-    if (n == 0) {
-        file_release(file);
-    } else if (file->content) {
-        weir_chain_add_ref(body, file->content + first, n, file_release, file);
-    } else {
-        weir_chain_add_file(body, file->fd, first, n, file_release, file);
-    }
-}
-
-static weir_rc send_range(weir_req *req, struct file *file, uint64_t first, uint64_t last)
-{
-    char *text = weir_alloc(req, 80);
-    int n = snprintf(text, 80, "bytes %llu-%llu/%llu", (unsigned long long)first,
-                     (unsigned long long)last, (unsigned long long)file->size);
-
-    set_known(req, WEIR_F_CONTENT_RANGE, (weir_str){text, (size_t)n});
-    add_content(req, file, first, last - first + 1);
-    return weir_respond(req, 206, (int64_t)(last - first + 1));
-}
-
-static weir_rc refuse_range(weir_req *req, struct file *file)
-{
-    char *text = weir_alloc(req, 40);
-    int n = snprintf(text, 40, "bytes */%llu", (unsigned long long)file->size);
-
-    file_release(file);
-    set_known(req, WEIR_F_CONTENT_RANGE, (weir_str){text, (size_t)n});
-    return weir_reply(req, 416, WEIR_REASON_RANGE_NOT_SATISFIABLE, WEIR_STR(""), WEIR_STR(""),
-                      "the range asked for lies behind the file's end");
-}
-
-/* Answers that do not hold the entry until they are sent need copies. */
-static weir_rc send_without_body(weir_req *req, struct file *file, uint32_t status)
-{
-    set_known(req, WEIR_F_ETAG, copy(req, (weir_str){file->etag, file->etag_n}));
-    set_known(req, WEIR_F_LAST_MODIFIED, copy(req, (weir_str){file->modified, 29}));
-    file_release(file);
-    return status == 412 ? weir_reply(req, 412, WEIR_REASON_HTTP_REQUEST_DENIED, WEIR_STR(""),
-                                      WEIR_STR(""), "a precondition of the request is not met")
-                         : weir_respond(req, status, status == 304 ? -1 : 0);
-}
-
-static weir_rc send_file(weir_req *req, struct file *file)
-{
-    uint64_t first, last;
-    uint32_t status = conditions_check(req, file);
-
-    if (status != 200) {
-        return send_without_body(req, file, status);
-    }
-    /* A Range is for GET (RFC 9110, 14.2). */
-    bool is_get = weir_get(req, WEIR_GET_METHOD).n == 3;
-    enum range_result range = is_get ? range_parse(req, file, &first, &last) : RANGE_NONE;
-    if (range == RANGE_BAD) {
-        return refuse_range(req, file);
-    }
-    set_head(req, file);
-    if (range == RANGE_ONE) {
-        return send_range(req, file, first, last);
-    }
-    uint64_t size = file->size;
-    add_content(req, file, 0, size);
-    return weir_respond(req, 200, (int64_t)size);
-}
 
 /* ---- finding ---- */
 
@@ -221,7 +115,7 @@ static weir_rc redirect_to_folder(weir_req *req)
     if (query.n) {
         to = join(req, join(req, to, WEIR_STR("?")), query);
     }
-    set_known(req, WEIR_F_LOCATION, to);
+    weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_LOCATION, to);
     return weir_reply(req, 301, WEIR_REASON_CONFIGURED, WEIR_STR("text/plain"),
                       WEIR_STR("moved permanently\n"), NULL);
 }
@@ -256,7 +150,8 @@ static struct file *find_index(weir_req *req, const struct conf *conf, weir_str 
     const weir_str *names = conf->index.items;
 
     for (size_t i = 0; i < conf->index.n; i++) {
-        struct file *file = file_get(folder_fd(conf->folder), join(req, folder, names[i]));
+        struct file *file = file_get(folder_fd(conf->folder), join(req, folder, names[i]),
+                                     file_resolve_flags(conf->symlinks));
 
         if (file && !file->is_folder) {
             return file;
@@ -291,7 +186,8 @@ static struct file *look_up(weir_req *req, const struct conf *conf, weir_str pat
     if (path.n && path.p[path.n - 1] == '/') {
         return find_index(req, conf, path);
     }
-    struct file *file = file_get(folder_fd(conf->folder), path);
+    struct file *file = file_get(folder_fd(conf->folder), path,
+                                 file_resolve_flags(conf->symlinks));
     if (file && file->is_folder) {
         file_release(file);
         errno = EISDIR;
@@ -362,6 +258,15 @@ static weir_str as_target(weir_req *req, weir_str path)
     return (weir_str){text, n};
 }
 
+/* WEIR_NEXT with errno: it is no folder, or shall not be shown. */
+static weir_rc list_folder(weir_req *req, const struct conf *conf, weir_str path)
+{
+    if (!conf->autoindex || path.p[path.n - 1] != '/') {
+        return WEIR_NEXT;
+    }
+    return listing_send(req, conf, folder_fd(conf->folder), path_below(req, conf, path));
+}
+
 /* One path of `try`. WEIR_NEXT: it is not there. */
 static weir_rc try_one(weir_req *req, const struct conf *conf, weir_str path)
 {
@@ -372,13 +277,13 @@ static weir_rc try_one(weir_req *req, const struct conf *conf, weir_str path)
     }
     struct file *file = look_up(req, conf, path_below(req, conf, path));
     if (!file) {
-        return WEIR_NEXT;
+        return list_folder(req, conf, path);
     }
     if (path.n == asked.n + 1 && path.p[asked.n] == '/' && memcmp(path.p, asked.p, asked.n) == 0) {
         file_release(file);
         return redirect_to_folder(req);
     }
-    return send_file(req, file);
+    return answer_with_file(req, conf, file);
 }
 
 /* The last of `try` is where the request goes when nothing was there: a status, or another path,
@@ -393,7 +298,7 @@ static weir_rc try_all(weir_req *req, const struct conf *conf)
         weir_eval(req, templates[i], &path);
         uint32_t status = status_in(path);
         if (status) {
-            return refuse(req, status, WEIR_REASON_FILE_NOT_FOUND, "nothing in `try` is there",
+            return answer_refusal(req, status, WEIR_REASON_FILE_NOT_FOUND, "nothing in `try` is there",
                           asked);
         }
         bool is_constant;
@@ -406,7 +311,7 @@ static weir_rc try_all(weir_req *req, const struct conf *conf)
             return rc;
         }
     }
-    return refuse(req, 404, WEIR_REASON_FILE_NOT_FOUND, "nothing in `try` is there", path);
+    return answer_refusal(req, 404, WEIR_REASON_FILE_NOT_FOUND, "nothing in `try` is there", path);
 }
 
 static weir_rc start(weir_req *req, const void *conf_)
@@ -417,15 +322,15 @@ static weir_rc start(weir_req *req, const void *conf_)
 
     if (!(method.n == 3 && memcmp(method.p, "GET", 3) == 0) &&
         !(method.n == 4 && memcmp(method.p, "HEAD", 4) == 0)) {
-        set_known(req, WEIR_F_ALLOW, WEIR_STR("GET, HEAD"));
-        return refuse(req, 405, WEIR_REASON_METHOD_NOT_ALLOWED, "files take GET and HEAD only",
+        weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_ALLOW, WEIR_STR("GET, HEAD"));
+        return answer_refusal(req, 405, WEIR_REASON_METHOD_NOT_ALLOWED, "files take GET and HEAD only",
                       method);
     }
     if (path.n == 0 || path.p[0] != '/') {
-        return refuse(req, 404, WEIR_REASON_FILE_NOT_FOUND, "not a path", path);
+        return answer_refusal(req, 404, WEIR_REASON_FILE_NOT_FOUND, "not a path", path);
     }
     if (!conf->hidden && has_hidden_part(path)) {
-        return refuse(req, 404, WEIR_REASON_FILE_NOT_FOUND,
+        return answer_refusal(req, 404, WEIR_REASON_FILE_NOT_FOUND,
                       "names that begin with a dot are served only with `hidden = true`", path);
     }
     if (conf->try_.n) {
@@ -437,12 +342,16 @@ static weir_rc start(weir_req *req, const void *conf_)
     }
     struct file *file = look_up(req, conf, path_below(req, conf, path));
     if (file) {
-        return send_file(req, file);
+        return answer_with_file(req, conf, file);
     }
     if (errno == EISDIR) {
         return redirect_to_folder(req);
     }
-    return refuse_errno(req, errno, path);
+    weir_rc rc = list_folder(req, conf, path);
+    if (rc != WEIR_NEXT) {
+        return rc;
+    }
+    return answer_errno(req, errno, path);
 }
 
 /* ---- configuration ---- */
@@ -485,6 +394,7 @@ static void check(weir_cfg *cfg, void *conf_)
 {
     check_folder(cfg, conf_);
     check_try(cfg, conf_);
+    variants_check(cfg, conf_);
 }
 
 static void commit(weir_cfg *cfg, void *conf_)

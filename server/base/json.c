@@ -3,33 +3,15 @@
 
 #include <inttypes.h>
 
+#include <weir/utf8.h>
+
 #include "base/str.h"
-
-/* Bytes of the well-formed UTF-8 sequence at `s` (RFC 3629, 4); 0: there is none. */
-static size_t utf8_length(weir_str s)
-{
-    unsigned char c = (unsigned char)s.p[0];
-    size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-    if (n > s.n) {
-        return 0;
-    }
-    for (size_t i = 1; i < n; i++) {
-        if (((unsigned char)s.p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    unsigned char second = n > 1 ? (unsigned char)s.p[1] : 0;
-    bool is_bad = (c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
-                  (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f);
-    return is_bad ? 0 : n;
-}
 
 static void put_string(FILE *out, weir_str s)
 {
     fputc('"', out);
     while (s.n) {
-        size_t n = utf8_length(s);
+        size_t n = weir_utf8_length(s.p, s.n);
         unsigned char c = (unsigned char)s.p[0];
 
         if (n == 0) {
