@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "config/unit.h"
 #include "http/server.h"
+#include "process/command.h"
 #include "process/control.h"
 #include "process/explain.h"
 #include "process/loader.h"
@@ -29,6 +30,7 @@
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 #define HEADERS_MAX 32
+#define WORDS_MAX 64
 
 struct options {
     const char *config;
@@ -39,7 +41,7 @@ struct options {
     const char *method;      /* -X */
     const char *headers[HEADERS_MAX + 1]; /* -H */
     unsigned header_n;
-    const char *words[3];    /* command and its arguments */
+    const char *words[WORDS_MAX]; /* command and its arguments */
     unsigned word_n;
 };
 
@@ -53,6 +55,8 @@ static const char usage_text[] =
     "       weir explain [-X METHOD] [-H 'Name: value'] URL\n"
     "                                            what would happen to this request, and why\n"
     "       weir status                          which generation serves, since when\n"
+    "       weir peers [UPSTREAM [add|drain|disable|enable|weight ADDRESS [N]]] [--json]\n"
+    "                                            upstreams' peers, and orders for them\n"
     "       weir why REQUEST_ID [--json]         what the logs say of a request, and what to do\n"
     "       weir modules [NAME]                  installed modules, or a module's options\n"
     "       weir -v | -V                         version; with ABI, build and libraries\n";
@@ -140,6 +144,14 @@ static int why(const struct options *o)
     return why_main(&config, o->words[1], o->json);
 }
 
+static int not_reached(const struct config *config)
+{
+    fprintf(stderr, "weir: no weir answers at %s, nor is one named in %s: is it running, and was "
+            "it started with this -c?\n", config->server.control.n ? config->server.control.p : "-",
+            config->server.pid_file.n ? config->server.pid_file.p : "-");
+    return EXIT_FAILED;
+}
+
 /* Without a control socket a signal has to do. */
 static int tell_by_signal(const struct config *config, const char *command)
 {
@@ -155,10 +167,23 @@ static int tell_by_signal(const struct config *config, const char *command)
             return EXIT_FINE;
         }
     }
-    fprintf(stderr, "weir: no weir answers at %s, nor is one named in %s: is it running, and was "
-            "it started with this -c?\n", config->server.control.n ? config->server.control.p : "-",
-            config->server.pid_file.n ? config->server.pid_file.p : "-");
-    return EXIT_FAILED;
+    return not_reached(config);
+}
+
+/* Asks the running weir, and prints its answer. Negative: it is not reached. */
+static int ask(const struct config *config, const char *command)
+{
+    char *text = NULL;
+
+    if (config->server.control.n == 0) {
+        return -ENOENT;
+    }
+    int rc = control_ask(config->server.control.p, command, &text);
+    if (rc >= 0) {
+        fputs(text, rc == 0 ? stdout : stderr);
+        free(text);
+    }
+    return rc;
 }
 
 static int tell(const struct options *o, const char *command)
@@ -166,14 +191,47 @@ static int tell(const struct options *o, const char *command)
     static struct config config;
 
     load(&config, o); /* a broken one still says where the socket is; the loader says the rest */
-    if (config.server.control.n) {
-        int rc = control_ask(config.server.control.p, command);
+    int rc = ask(&config, command);
+    return rc >= 0 ? rc : tell_by_signal(&config, command);
+}
 
-        if (rc >= 0) {
-            return rc;
+/* A command that the generation that serves answers. */
+static int ask_generation(const struct config *config, const struct options *o)
+{
+    char line[CONTROL_LINE] = "";
+
+    for (unsigned i = 0; i < o->word_n; i++) {
+        if (!command_append(line, sizeof(line), o->words[i])) {
+            return usage_error("too long, or not one line:", o->words[i]);
         }
     }
-    return tell_by_signal(&config, command);
+    if (o->json && !command_append(line, sizeof(line), "--json")) {
+        return usage_error("too long:", o->words[0]);
+    }
+    int rc = ask(config, line);
+    return rc >= 0 ? rc : not_reached(config);
+}
+
+static int peers(const struct options *o)
+{
+    static struct config config;
+
+    load(&config, o);
+    return ask_generation(&config, o);
+}
+
+/* A module may bring commands: weir/command.h. */
+static int module_command(const struct options *o)
+{
+    static struct config config;
+    char capability[100];
+
+    load(&config, o);
+    snprintf(capability, sizeof(capability), "command:%s", o->words[0]);
+    if (!registry_find_provider(&config.registry, str_from(capability))) {
+        return usage_error("unknown command", o->words[0]);
+    }
+    return ask_generation(&config, o);
 }
 
 static int run_daemon(const struct options *o)
@@ -204,13 +262,12 @@ static int run_daemon(const struct options *o)
 
 /* ---- words ---- */
 
-static const char *const later[] = {"diff", "peers", "cache", "test", "import",
-                                    "enable", "disable"};
+static const char *const later[] = {"diff", "test", "import", "enable", "disable"};
 
 static const struct {
     const char *name;
     int (*fn)(const struct options *o);
-} commands[] = {{"explain", explain}, {"modules", modules}, {"why", why}};
+} commands[] = {{"explain", explain}, {"modules", modules}, {"peers", peers}, {"why", why}};
 
 static int run_command(const struct options *o)
 {
@@ -230,7 +287,7 @@ static int run_command(const struct options *o)
             return EXIT_USAGE;
         }
     }
-    return usage_error("unknown command", word);
+    return module_command(o);
 }
 
 /* A reload that goes back by itself unless it is confirmed in time. */
@@ -295,6 +352,17 @@ static bool take_value(struct options *o, char option, const char *value)
     }
 }
 
+/* Options behind a module's command are the module's. */
+static bool belongs_to_command(const struct options *o, const char *arg)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && o->word_n; i++) {
+        if (strcmp(o->words[0], commands[i].name) == 0) {
+            return false;
+        }
+    }
+    return o->word_n && strncmp(arg, "--", 2) == 0;
+}
+
 static int parse(struct options *o, char **argv)
 {
     static const struct {
@@ -313,7 +381,7 @@ static int parse(struct options *o, char **argv)
         const char *arg = *at;
         bool known = false;
 
-        if (arg[0] != '-') {
+        if (arg[0] != '-' || belongs_to_command(o, arg)) {
             if (o->word_n == sizeof(o->words) / sizeof(o->words[0])) {
                 return usage_error("too many words:", arg);
             }

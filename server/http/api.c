@@ -19,6 +19,7 @@
 #include "http/maker.h"
 #include "http/server.h"
 #include "http/template.h"
+#include "module/answer.h"
 #include "module/regex.h"
 #include "module/registry.h"
 #include "module/watch.h"
@@ -598,6 +599,11 @@ static const struct weir_async_api async_api = {
     .is_background = background_is,
 };
 
+static const struct weir_command_api command_api = {
+    .size = sizeof(command_api),
+    .say = answer_api_say,
+};
+
 static weir_host tables = {
     .size = sizeof(tables),
     .abi_major = WEIR_ABI_MAJOR,
@@ -614,6 +620,7 @@ static weir_host tables = {
     .strip_prefix = uri_strip_prefix,
     .tell_workers = watch_api_tell,
     .async = &async_api,
+    .command = &command_api,
 };
 
 const weir_host *host_tables(void)

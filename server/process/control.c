@@ -2,8 +2,10 @@
 #include "process/control.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,6 +33,7 @@ void control_init(struct control *control)
 
 void control_close(struct control *control)
 {
+    control_answer_waiters(control, UINT_MAX, "error\nweir ends\n");
     if (control->client_fd >= 0) {
         close(control->client_fd);
     }
@@ -91,7 +94,7 @@ void control_listen(struct control *control, const char *path)
     snprintf(control->path, sizeof(control->path), "%s", path);
 }
 
-bool control_accept(struct control *control, char *command, size_t size)
+bool control_accept(struct control *control, char command[CONTROL_LINE])
 {
     struct timeval patience = {.tv_usec = 200000}; /* the master has other things to do */
     int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -101,71 +104,137 @@ bool control_accept(struct control *control, char *command, size_t size)
     }
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    ssize_t n = recv(fd, command, size - 1, 0);
+    ssize_t n = recv(fd, command, CONTROL_LINE - 1, 0);
     if (n <= 0) {
         close(fd);
         return false;
     }
     command[n] = '\0';
     command[strcspn(command, "\r\n")] = '\0';
-    if (control->client_fd >= 0) {
-        control_answer(control, "error\nsuperseded by a later command\n");
-    }
     control->client_fd = fd;
     return true;
 }
 
-void control_answer(struct control *control, const char *fmt, ...)
+/* ---- answers ---- */
+
+static void answer(int fd, const char *fmt, va_list args)
 {
     char text[16384];
+
+    vsnprintf(text, sizeof(text), fmt, args);
+    send(fd, text, strlen(text), MSG_NOSIGNAL);
+    close(fd);
+}
+
+void control_answer(struct control *control, const char *fmt, ...)
+{
     va_list args;
 
+    if (control->client_fd >= 0) {
+        va_start(args, fmt);
+        answer(control->client_fd, fmt, args);
+        va_end(args);
+        control->client_fd = -1;
+    }
+}
+
+int control_give(struct control *control)
+{
+    int fd = control->client_fd;
+
+    control->client_fd = -1;
+    return fd;
+}
+
+void control_wait(struct control *control, unsigned generation)
+{
     if (control->client_fd < 0) {
         return;
     }
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    send(control->client_fd, text, strlen(text), MSG_NOSIGNAL);
-    close(control->client_fd);
-    control->client_fd = -1;
+    if (control->waiter_n == CONTROL_WAITERS) {
+        control_answer(control, "error\n%d others wait for a reload: try again\n", CONTROL_WAITERS);
+        return;
+    }
+    control->waiters[control->waiter_n].fd = control_give(control);
+    control->waiters[control->waiter_n++].generation = generation;
 }
 
-int control_ask(const char *path, const char *command)
+void control_answer_waiters(struct control *control, unsigned generation, const char *fmt, ...)
 {
-    struct sockaddr_un un;
-    char text[16384];
+    unsigned left = 0;
+    va_list args;
+
+    for (unsigned i = 0; i < control->waiter_n; i++) {
+        if (control->waiters[i].generation > generation) {
+            control->waiters[left++] = control->waiters[i];
+            continue;
+        }
+        va_start(args, fmt);
+        answer(control->waiters[i].fd, fmt, args);
+        va_end(args);
+    }
+    control->waiter_n = left;
+}
+
+/* ---- the other side ---- */
+
+/* All of it, as text. */
+static char *read_all(int fd)
+{
+    char *text = NULL, part[16384];
     size_t n = 0;
     ssize_t got;
+    FILE *out = open_memstream(&text, &n);
+
+    while (out && (got = recv(fd, part, sizeof(part), 0)) > 0) {
+        fwrite(part, 1, (size_t)got, out);
+    }
+    if (out) {
+        fclose(out);
+    }
+    return text;
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un un;
 
     if (!make_address(path, &un)) {
         return -ENAMETOOLONG;
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -errno;
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0) {
+        return fd;
     }
-    if (connect(fd, (const struct sockaddr *)&un, sizeof(un)) != 0) {
-        int error = errno;
+    int error = errno;
 
+    if (fd >= 0) {
         close(fd);
-        return -error;
     }
-    send(fd, command, strlen(command), MSG_NOSIGNAL);
-    send(fd, "\n", 1, MSG_NOSIGNAL);
-    while (n < sizeof(text) - 1 && (got = recv(fd, text + n, sizeof(text) - 1 - n, 0)) > 0) {
-        n += (size_t)got;
+    return -error;
+}
+
+int control_ask(const char *path, const char *command, char **text)
+{
+    char line[CONTROL_LINE];
+    int n = snprintf(line, sizeof(line), "%s\n", command);
+    int fd = n < (int)sizeof(line) ? connect_to(path) : -EMSGSIZE;
+
+    if (fd < 0) {
+        return fd;
     }
+    send(fd, line, (size_t)n, MSG_NOSIGNAL);
+    char *said = read_all(fd);
     close(fd);
-    text[n] = '\0';
-    if (n == 0) {
-        return -EPIPE;
+    if (!said || !*said) {
+        free(said);
+        *text = strdup("weir: the answer did not come: the error log may say why\n");
+        return 1;
     }
-    bool fine = strncmp(text, "ok", 2) == 0;
-    const char *rest = text + (fine ? 2 : 5);
-    while (*rest == '\n' || *rest == ' ') {
-        rest++;
-    }
-    fputs(rest, fine ? stdout : stderr);
+    bool fine = strncmp(said, "ok", 2) == 0;
+    size_t skip = fine ? 2 : strncmp(said, "error", 5) == 0 ? 5 : 0;
+    skip += strspn(said + skip, "\n ");
+    *text = strdup(said + skip);
+    free(said);
     return fine ? 0 : 1;
 }

@@ -1,31 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process/control.h - the control socket: one command in, one answer out, one client at a time
- * that waits. */
+/* process/control.h - the control socket: a line in, "ok" or "error" and text out, then the end.
+ * Those whose command is a reload wait for it; all others are answered at once, or by another process. */
 #ifndef PROCESS_CONTROL_H
 #define PROCESS_CONTROL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "process/ipc.h"
+
+#define CONTROL_LINE IPC_TEXT /* the longest command, with its end */
+#define CONTROL_WAITERS 8
+
 struct control {
     int listen_fd; /* -1: there is none */
-    int client_fd; /* waits for an answer; -1: nobody */
+    int client_fd; /* whose command it is; -1: nobody's */
+    struct {
+        int fd;
+        unsigned generation;
+    } waiters[CONTROL_WAITERS]; /* the longest-waiting first */
+    unsigned waiter_n;
     char path[108];
 };
 
 void control_init(struct control *control);
 /* Listens at `path`, for the owner only; moves there when it changed. What fails is logged. */
 void control_listen(struct control *control, const char *path);
-/* Takes a client and its command. False: nobody, or not a command. */
-bool control_accept(struct control *control, char *command, size_t size);
-/* Answers whoever waits, if anybody does. */
+/* Takes a client and its command, which is to be answered before the next one is taken. False:
+ * nobody, or not a command. */
+bool control_accept(struct control *control, char command[CONTROL_LINE]);
+/* Answers the client at hand, if there is one. */
 void control_answer(struct control *control, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* The client at hand waits for what becomes of that generation. */
+void control_wait(struct control *control, unsigned generation);
+/* Answers those who wait for that generation or an older one. */
+void control_answer_waiters(struct control *control, unsigned generation, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Somebody else answers: the client's connection, now the caller's. -1: there is none. */
+int control_give(struct control *control);
 void control_close(struct control *control);
 
-/* The other side: sends `command` to the socket at `path` and prints what comes back, to standard
- * output or, if it begins with "error", to standard error. Returns 0 for "ok", 1 for "error", or a
- * negative errno when nobody answers there. */
-int control_ask(const char *path, const char *command);
+/* The other side: sends `command` to the socket at `path`. Returns 0 for "ok", 1 for "error", with
+ * *text (to be freed) what came behind it, or a negative errno when nobody answers there. */
+int control_ask(const char *path, const char *command, char **text);
 
 #endif

@@ -22,6 +22,7 @@
 #include "http/server.h"
 #include "http/traffic.h"
 #include "module/watch.h"
+#include "process/command.h"
 #include "process/held.h"
 #include "process/ipc.h"
 #include "process/postmortem.h"
@@ -50,6 +51,12 @@ struct worker {
     bool stalled;         /* it was told to end, since its loop is stuck */
 };
 
+/* A process that answers on the control socket. */
+struct errand {
+    pid_t pid; /* 0: free */
+    char line[100];
+};
+
 struct loader {
     struct config config;
     int master;
@@ -67,6 +74,7 @@ struct loader {
     uint64_t kill_at_ms; /* 0: never */
     uint64_t stall_at_ms; /* when workers' loops are looked at again; 0: never */
     char quarantined[512]; /* modules that are taken out, separated by spaces */
+    struct errand errands[COMMANDS_MAX];
     uint64_t watch_at_ms; /* when modules look after their files again; 0: none does */
 };
 
@@ -369,12 +377,49 @@ static void worker_died(struct loader *l, struct worker *worker, int status)
     worker->start_at_ms = clock_now.ms + worker->backoff_ms;
 }
 
+/* ---- commands ---- */
+
+static void start_errand(struct loader *l, const char *line, int fd)
+{
+    static const char busy[] = "error\ntoo many commands run: try again\n";
+
+    for (size_t i = 0; i < COMMANDS_MAX; i++) {
+        struct errand *errand = &l->errands[i];
+
+        if (errand->pid == 0) {
+            pid_t pid = command_start(&l->config, line, fd, l->master);
+
+            errand->pid = pid > 0 ? pid : 0;
+            snprintf(errand->line, sizeof(errand->line), "%.99s", line);
+            return;
+        }
+    }
+    send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void errand_ended(struct loader *l, pid_t pid, int status)
+{
+    for (size_t i = 0; i < COMMANDS_MAX; i++) {
+        struct errand *errand = &l->errands[i];
+
+        if (errand->pid != pid) {
+            continue;
+        }
+        errand->pid = 0;
+        if (WIFSIGNALED(status)) {
+            log_error("the process of the command \"%s\" died of signal %d (%s)", errand->line,
+                      WTERMSIG(status), strsignal(WTERMSIG(status)));
+        }
+    }
+}
+
 static void reap(struct loader *l)
 {
     int status;
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        errand_ended(l, pid, status);
         for (uint32_t i = 0; i < l->worker_n; i++) {
             if (l->workers[i].pid == pid) {
                 worker_died(l, &l->workers[i], status);
@@ -463,6 +508,9 @@ static void on_master(struct loader *l)
         l->master = -1;
         begin_end(l, IPC_STOP, 0);
         return;
+    }
+    if (message.type == IPC_COMMAND && fd >= 0) {
+        start_errand(l, message.text, fd);
     }
     if (fd >= 0) {
         close(fd);

@@ -123,10 +123,10 @@ static void answer_reload(struct master *m)
             return;
         }
     }
-    if (m->serving == m->newest && m->serving) {
-        control_answer(&m->control, m->before ? "ok generation %u serves until weir -s confirm, or no longer\n"
-                                              : "ok generation %u serves\n",
-                       m->serving->number);
+    if (m->serving) {
+        control_answer_waiters(&m->control, m->serving->number,
+                               "ok generation %u serves%s\n", m->serving->number,
+                               m->before ? " until weir -s confirm, or no longer" : "");
     }
 }
 
@@ -198,22 +198,36 @@ static void refuse_generation(struct master *m, struct generation *g, const char
     }
     notify_state(m->serving ? "READY=1\nSTATUS=Serving; the last reload was refused\n"
                             : "STATUS=The configuration was refused\n");
-    control_answer(&m->control, "error\n%s", why);
+    control_answer_waiters(&m->control, g->number, "error\n%s", why);
     if (!m->serving) {
         m->status = 1;
         m->ending = true;
     }
 }
 
-static void reload(struct master *m)
+static bool is_loading(const struct master *m)
 {
-    if (m->newest && !m->newest->ready && !m->newest->refused) {
-        return; /* one is being loaded already; the control client waits for that */
-    }
+    return m->newest && !m->newest->ready && !m->newest->refused;
+}
+
+static void begin_reload(struct master *m)
+{
+    m->reload_wanted = false;
     m->quarantined[0] = '\0';
     notify_reloading();
     if (!start_generation(m)) {
-        control_answer(&m->control, "error\nno process could be started\n");
+        control_answer_waiters(&m->control, m->counter + 1,
+                               "error\nno process could be started\n");
+    }
+}
+
+/* One that is being loaded may have read the files before they were changed: another follows. */
+static void reload(struct master *m)
+{
+    control_wait(&m->control, m->counter + 1);
+    m->reload_wanted = true;
+    if (!is_loading(m)) {
+        begin_reload(m);
     }
 }
 
@@ -245,7 +259,7 @@ static void quarantine(struct master *m, const char *module)
     snprintf(m->quarantined + n, sizeof(m->quarantined) - n, "%s%s", n ? " " : "", module);
     log_error("module %s is in quarantine: workers died in it three times within a minute. Routes "
               "that cannot do without it answer 503, others go on. A reload lets it in again", module);
-    if (!m->ending && !(m->newest && !m->newest->ready && !m->newest->refused)) {
+    if (!m->ending && !is_loading(m)) {
         start_generation(m);
     }
 }
@@ -349,7 +363,8 @@ static void generation_died(struct master *m, struct generation *g, int status)
         was_serving = false;
     }
     if (was_loading && !m->ending) {
-        control_answer(&m->control, "error\nthe loader died while it was loading\n");
+        control_answer_waiters(&m->control, g->number,
+                               "error\nthe loader died while it was loading\n");
     }
     if ((was_serving || (was_loading && !m->serving)) && !m->ending) {
         log_error("the loader %d died (%s %d); starting another one", (int)g->pid,
@@ -416,7 +431,7 @@ static void upgrade(struct master *m)
 {
     char fd[16];
 
-    if (m->before || (m->newest && !m->newest->ready && !m->newest->refused)) {
+    if (m->before || is_loading(m) || m->control.waiter_n) {
         control_answer(&m->control, "error\na generation is being loaded or on probation: try again\n");
         return;
     }
@@ -476,6 +491,18 @@ static void reload_command(struct master *m, const char *arguments)
     reload(m);
 }
 
+/* What only the generation that serves can answer. */
+static void pass_on(struct master *m, const char *command)
+{
+    if (!m->serving) {
+        control_answer(&m->control, "error\nno generation serves\n");
+        return;
+    }
+    int fd = control_give(&m->control);
+    ipc_send(m->serving->sock, IPC_COMMAND, 0, command, fd);
+    close(fd);
+}
+
 static void on_command(struct master *m, const char *command)
 {
     if (strcmp(command, "reload") == 0 || strncmp(command, "reload ", 7) == 0) {
@@ -499,7 +526,7 @@ static void on_command(struct master *m, const char *command)
         control_answer(&m->control, "ok\n");
         stop(m, command[0] == 's' ? IPC_STOP : IPC_DRAIN);
     } else {
-        control_answer(&m->control, "error\nunknown command\n");
+        pass_on(m, command);
     }
 }
 
@@ -578,9 +605,9 @@ static void turn(struct master *m, int signals)
         }
     }
     if (polls[1].revents & POLLIN) {
-        char command[64];
+        static char command[CONTROL_LINE];
 
-        if (control_accept(&m->control, command, sizeof(command))) {
+        if (control_accept(&m->control, command)) {
             on_command(m, command);
         }
     }
@@ -593,6 +620,9 @@ static void turn(struct master *m, int signals)
         m->restart_at_ms = 0;
         start_generation(m);
     }
+    if (m->reload_wanted && !m->ending && !is_loading(m)) {
+        begin_reload(m);
+    }
 }
 
 static int run(struct master *m)
@@ -601,6 +631,7 @@ static int run(struct master *m)
 
     clock_update();
     reap(m); /* who ended while another binary was being executed */
+    control_wait(&m->control, m->counter + 1); /* who asked for that */
     if (!start_generation(m)) {
         return 1;
     }

@@ -47,6 +47,7 @@ struct master {
     char secret[65];         /* 32 bytes as hexadecimal digits */
     int ready_fd;
     bool ending;
+    bool reload_wanted;      /* as soon as nothing is being loaded */
     uint64_t restart_at_ms;  /* 0: not waiting to start a generation */
     uint64_t restart_ms;
     int status;

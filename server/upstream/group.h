@@ -107,6 +107,11 @@ void peer_answered(struct weir_peer *peer, uint32_t status, uint64_t usec);
 void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec);
 /* An active check ended. */
 void peer_checked(struct weir_peer *peer, bool is_well, const char *why);
+/* In one word: up, out (after failures), unhealthy (after checks), draining, disabled, down (by the
+ * configuration). */
+const char *peer_standing(const struct weir_peer *peer);
+/* As ordered at run time, or configured. */
+int64_t peer_weight(const struct weir_peer *peer);
 /* Its share of the requests: weight times 1000, less while it starts slowly. */
 uint32_t peer_share(const struct weir_peer *peer);
 

@@ -13,11 +13,17 @@
 
 /* ---- what holds for a peer now ---- */
 
+int64_t peer_weight(const struct weir_peer *peer)
+{
+    uint32_t ordered = peer->state->weight;
+
+    return ordered ? ordered : peer->conf->weight;
+}
+
 uint32_t peer_share(const struct weir_peer *peer)
 {
     const struct peer_state *state = peer->state;
-    uint32_t weight = state->weight ? state->weight : (uint32_t)peer->conf->weight;
-    uint64_t share = weight * (uint64_t)1000;
+    uint64_t share = (uint32_t)peer_weight(peer) * (uint64_t)1000;
     uint64_t back_ms = state->back_since_ms;
 
     if (back_ms && peer->conf->slow_start_ms) {
@@ -50,6 +56,17 @@ static bool is_draining(const struct weir_peer *peer)
 static bool is_out(const struct weir_peer *peer)
 {
     return peer->state->out_until_ms > clock_now.ms || peer->state->health == HEALTH_DOWN;
+}
+
+const char *peer_standing(const struct weir_peer *peer)
+{
+    if (is_down(peer)) {
+        return peer->state->order == ORDER_DISABLED ? "disabled" : "down";
+    }
+    if (is_draining(peer)) {
+        return "draining";
+    }
+    return !is_out(peer) ? "up" : peer->state->health == HEALTH_DOWN ? "unhealthy" : "out";
 }
 
 static bool has_place(const struct weir_peer *peer)

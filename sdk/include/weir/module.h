@@ -36,6 +36,7 @@
  *        balancers: create(), shared memory, keys; WEIR_PEER_SHARE, WEIR_PEER_ID, WEIR_PEER_SLOT
  *        weir_background(), WEIR_UP_RESPONSE
  *        weir/accept.h, weir/utf8.h
+ *        commands (weir/command.h)
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
@@ -50,6 +51,7 @@
 #include "peers.h"
 #include "host.h"
 #include "async.h"
+#include "command.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -202,6 +204,7 @@ typedef struct weir_module {
     const int *syscalls;
     const weir_health_ops *health;          /* since 0.3; NULL: none */
     const weir_resolver_ops *resolver;      /* since 0.3; NULL: none */
+    const weir_command *const *commands;    /* since 0.3; ends with NULL; NULL: none */
 } weir_module;
 
 /* What a weir_module of ABI 0.1 had. */
@@ -219,7 +222,7 @@ typedef struct weir_module {
 /* The module's only exported symbol, the pointer behind the weir_* wrappers, and a section that
  * host and tools read without running the file: name, ABI, and after "provides" a space-separated
  * list of capabilities: "handler" "balancer:NAME" "var:NAME" "var:PREFIX*" "regex" "transport" "codec"
- * "health" "resolver".
+ * "health" "resolver" "command:NAME".
  * `minor` is the lowest ABI minor the module works with. */
 #define WEIR_MODULE(name_, minor_, provides_, module_)                                             \
     __attribute__((used, section(".weir.abi"))) static const char weir_note_[] =                   \
