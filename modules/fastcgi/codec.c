@@ -212,6 +212,7 @@ static void give_up(struct fastcgi *f)
     weir_stream *stream = f->stream;
 
     f->stream = NULL;
+    f->request = NULL;
     f->is_closing = true;
     f->is_busy = false;
     if (stream) {

@@ -82,24 +82,6 @@ static const weir_opt options[] = {
 
 /* ---- the target ---- */
 
-/* `raw` without the segments of `prefix`; the client's own spelling of the rest is kept. An escape
- * in the part that is cut does not matter, since the route matched its decoded form. */
-static weir_str strip(weir_str raw, weir_str prefix)
-{
-    size_t segments = 0, i = 0;
-
-    for (size_t k = 0; k < prefix.n; k++) {
-        segments += prefix.p[k] == '/' && k + 1 < prefix.n;
-    }
-    while (segments-- > 0) {
-        i++;
-        while (i < raw.n && raw.p[i] != '/') {
-            i++;
-        }
-    }
-    return (weir_str){raw.p + i, raw.n - i};
-}
-
 static bool has_segments(weir_str path, weir_str prefix)
 {
     size_t n = prefix.n;
@@ -127,7 +109,7 @@ static weir_str make_target(weir_req *req, const struct proxy_conf *conf)
     weir_str tail = {path.p + path.n, target.n - path.n}; /* '?' and the query */
 
     if (conf->strip_prefix.n && has_segments(weir_get(req, WEIR_GET_PATH), conf->strip_prefix)) {
-        path = strip(path, conf->strip_prefix);
+        path = weir_strip_prefix(path, conf->strip_prefix);
     }
     bool needs_slash = path.n == 0 || path.p[0] != '/';
     char *text = (char *)weir_alloc(req, conf->prefix.n + conf->add_prefix.n + target.n + 2);

@@ -70,6 +70,7 @@ struct upstream_conf {
     int64_t retry_tries;        /* 0: each peer once */
     int64_t retry_budget;       /* percent of live requests */
     uint64_t retry_timeout_ms;  /* for the head of an answer, per try; 0: read_timeout alone */
+    uint64_t retry_hedge_ms;    /* until a second peer is asked, too; 0: never */
     weir_list retry_words;      /* weir_str: `on` */
     uint32_t retry_on;          /* RETRY_* */
     struct status_set retry_status;

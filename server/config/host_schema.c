@@ -271,6 +271,13 @@ static const weir_opt retry_table[] = {
      AT(struct upstream_conf, retry_timeout_ms),
      .max = DAY,
      .doc = "For the head of an answer, per try; absent: read_timeout alone."},
+    {.name = "hedge",
+     .type = WEIR_T_DURATION,
+     AT(struct upstream_conf, retry_hedge_ms),
+     .min = 1,
+     .max = DAY,
+     .doc = "An idempotent request without an answer for so long goes to a second peer, too; absent: "
+            "never."},
 };
 
 static const weir_opt queue_table[] = {

@@ -11,8 +11,10 @@
 #include "net/io.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#define PROBE_MS 2000        /* how often a client that has ended its side is asked whether it waits */
 #define SKIP_MAX (256 * 1024) /* bytes of an unread request body that are read to keep a connection */
 #define MIN_RATE_GRACE_MS 10000
 
@@ -210,19 +212,24 @@ static void pump_body(struct client *client)
     }
 }
 
+static void on_body_wanted(struct later *later)
+{
+    struct weir_req *req = container_of(later, struct weir_req, body_wanted);
+    struct client *client = req->client;
+    bool outermost = client_enter(client);
+
+    pump_body(client);
+    client_leave(client, outermost);
+}
+
+/* The source goes on using the request when it has asked, and reading may find that the client is
+ * gone: not before the source has returned. */
 static void want_body(struct weir_req *req)
 {
-    struct client *client = req->client;
-
     req->wants_body = true;
-    if (req->body_in_done) {
-        return;
-    }
-    if (!client->deferred) {
-        bool outermost = client_enter(client);
-
-        pump_body(client);
-        client_leave(client, outermost);
+    if (!req->body_in_done && !req->client->deferred) {
+        req->body_wanted.fn = on_body_wanted;
+        loop_later(&req->body_wanted);
     }
 }
 
@@ -492,14 +499,35 @@ static bool linger_read(struct client *client)
     return false;
 }
 
-/* A client that has only ended its side may wait for the answer; one that has reset the connection
- * does not, and a backend need not work for it. */
-static bool was_reset(const struct client *client)
+/* Has the connection been reset, or closed on both sides? Data that nobody has read yet may hide
+ * that from a read. A reset is told as if there were something to read. */
+static bool has_left(const struct client *client)
 {
-    char byte;
+    const struct conn *conn = &client->conn;
+    struct pollfd fd = {.fd = conn->fd};
 
-    return client->conn.can_read && recv(client->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           errno == ECONNRESET;
+    return (conn->peer_closed || (conn->can_read && !client->req->wants_body)) &&
+           poll(&fd, 1, 0) == 1 && fd.revents & (POLLHUP | POLLERR);
+}
+
+static bool may_have_left(const struct client *client)
+{
+    const struct weir_req *req = client->req;
+
+    return client->conn.peer_closed && req->body_in_done && !req->responded && req->head.minor > 0;
+}
+
+/* A client that has ended its side may wait for its answer, or be gone for good: the first thing
+ * that is sent to it tells, since it is answered by a reset then. A backend need not work for
+ * nobody. */
+static void probe(struct client *client)
+{
+    const struct fields none = {0};
+
+    response_interim(client->req, 102, &none);
+    if (flush_now(client)) {
+        client_set_timer(client, PROBE_MS);
+    }
 }
 
 /* A request is under way: room to write, or more of its body. False: wait. */
@@ -507,10 +535,13 @@ static bool busy(struct client *client)
 {
     struct weir_req *req = client->req;
 
-    if (!req->responded && req->body_in_done && was_reset(client)) {
-        req->reason = WEIR_REASON_CLIENT_GONE;
+    if (has_left(client)) {
+        req->reason = req->reason ? req->reason : WEIR_REASON_CLIENT_GONE;
         client_close(client);
         return false;
+    }
+    if (may_have_left(client) && client->conn.timer.deadline_ms == 0) {
+        client_set_timer(client, PROBE_MS);
     }
     bool has_news = !chain_is_empty(&req->out) || req->finished || req->aborted;
 
@@ -576,7 +607,9 @@ void http1_on_timer(struct client *client)
         break;
     }
     case CLIENT_BUSY:
-        if (client->req->wants_body && !client->req->responded) {
+        if (may_have_left(client)) {
+            probe(client);
+        } else if (client->req->wants_body && !client->req->responded) {
             body_failed(client, 408, WEIR_REASON_REQUEST_TIMEOUT,
                         "the request's body made no progress for client.body_timeout");
         } else {

@@ -906,6 +906,7 @@ void request_end(struct weir_req *req)
         run_all(req, PHASE_END);
     }
     cancel_suspension(req);
+    loop_later_cancel(&req->body_wanted);
     filtering_end(req);
     if (req->source && req->source->cancel) {
         req->source->cancel(req);

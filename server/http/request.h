@@ -12,6 +12,7 @@
 #include "http/site.h"
 #include "http/stream.h"
 #include "http/uri.h"
+#include "net/loop.h"
 
 struct attempt;
 struct client;
@@ -84,6 +85,7 @@ struct weir_req {
     uint64_t body_in_total;
     bool body_in_done;               /* body_in holds the rest */
     bool wants_body;                 /* the source waits for more of it */
+    struct later body_wanted;        /* HTTP/1: looks for more of it */
     bool delivering;                 /* it is being given some */
     bool is_extended_connect;        /* RFC 8441: the body is a tunnel's way in */
     uint64_t body_skipped;           /* bytes dropped after the answer */

@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "upstream/exchange_state.h"
 #include "upstream/names.h"
-#include "upstream/proxy_protocol.h"
 #include "upstream/socket_hint.h"
 
 #include <errno.h>
@@ -28,16 +27,18 @@ static void on_up_timer(struct timer *timer);
 
 /* ---- one attempt ---- */
 
-void exchange_attempt_done(struct exchange *ex, weir_outcome outcome)
+void attempt_finish(struct attempt *attempt, weir_outcome outcome)
 {
-    struct attempt *attempt = ex->attempt;
-
-    if (!attempt || attempt->end_us) {
-        return;
-    }
     attempt->end_us = clock_us();
     peer_done((struct weir_peer *)(uintptr_t)attempt->peer, outcome,
               attempt->end_us - attempt->start_us);
+}
+
+void exchange_attempt_done(struct exchange *ex, weir_outcome outcome)
+{
+    if (ex->attempt && ex->attempt->end_us == 0) {
+        attempt_finish(ex->attempt, outcome);
+    }
 }
 
 static void drop_input(struct exchange *ex)
@@ -46,6 +47,14 @@ static void drop_input(struct exchange *ex)
         buf_release(ex->in);
         ex->in = NULL;
         ex->in_at = 0;
+    }
+}
+
+static void drop_next_peer(struct exchange *ex)
+{
+    if (ex->next_peer) {
+        peer_done(ex->next_peer, WEIR_PEER_ABORTED, 0);
+        ex->next_peer = NULL;
     }
 }
 
@@ -78,6 +87,11 @@ void exchange_release(struct exchange *ex, bool reusable)
 static bool is_idempotent(const struct exchange *ex)
 {
     return ex->req->head.method & idempotent;
+}
+
+bool exchange_is_repeatable(const struct exchange *ex)
+{
+    return ex->conf->retry && is_idempotent(ex);
 }
 
 static bool within_budget(const struct exchange *ex)
@@ -193,6 +207,7 @@ void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail
     if (try_next_address(ex)) {
         return;
     }
+    drop_next_peer(ex);
     struct weir_req *req = ex->req;
     const struct weir_peer *peer = ex->attempt ? ex->attempt->peer : NULL;
     bool repeat = may_repeat(ex, reason);
@@ -217,6 +232,12 @@ void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail
         response_abort(req, reason, detail);
         return;
     }
+    if (repeat && exchange_hedge_is_open(ex)) {
+        request_log(req, WEIR_LOG_WARN, "%.*s: %s; another peer was asked already",
+                    (int)reason_name(reason).n, reason_name(reason).p, detail ? detail : "");
+        exchange_take_over(ex);
+        return;
+    }
     if (repeat && idle_race) {
         ex->tried[peer->index / 64] &= ~((uint64_t)1 << (peer->index % 64));
         ex->tries--;
@@ -235,28 +256,31 @@ void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail
     }
 }
 
-bool exchange_refuse_status(struct exchange *ex, uint32_t status)
+struct weir_peer *exchange_other_peer(struct exchange *ex, uint32_t status)
 {
-    const struct weir_peer *peer = ex->attempt->peer;
     bool is_full;
 
     if (!status_set_has(&ex->group->conf->retry_status, status) || !ex->replayable ||
         !is_idempotent(ex) || !may_try_next(ex)) {
-        return false;
+        return NULL;
     }
-    struct weir_peer *next = group_pick(ex->group, ex->req, ex->tried, &is_full);
-    if (!next) {
-        return false; /* this answer is better than none */
-    }
+    return group_pick(ex->group, ex->req, ex->tried, &is_full);
+}
+
+void exchange_ask_other(struct exchange *ex)
+{
+    const struct weir_peer *peer = ex->attempt->peer;
+    struct weir_peer *next = ex->next_peer;
+
+    ex->next_peer = NULL;
     request_log(ex->req, WEIR_LOG_WARN, "upstream %.*s, peer %.*s: it answered %u; trying the next "
                 "peer", (int)ex->group->conf->name.n, ex->group->conf->name.p, (int)peer->name.n,
-                peer->name.p, status);
-    ex->attempt->status = (uint16_t)status;
+                peer->name.p, ex->head.status);
+    ex->attempt->status = ex->head.status;
     exchange_attempt_done(ex, WEIR_PEER_OK);
     drop_connection(ex);
     count_retry(ex);
     ask(ex, next);
-    return true;
 }
 
 /* ---- sending ---- */
@@ -451,33 +475,48 @@ void exchange_not_connected(struct exchange *ex, const struct weir_peer *peer, i
                     socket_hint(&ex->req->arena, addr, error));
 }
 
-static void begin_attempt(struct exchange *ex, struct weir_peer *peer)
+struct attempt *exchange_note_attempt(struct exchange *ex, struct weir_peer *peer)
 {
     struct attempt *attempt = arena_alloc(&ex->req->arena, sizeof(*attempt));
 
     *attempt = (struct attempt){
         .before = ex->req->attempts, .peer = peer, .start_us = clock_us()};
-    ex->attempt = attempt;
     ex->req->attempts = attempt;
     ex->tried[peer->index / 64] |= (uint64_t)1 << (peer->index % 64);
     ex->tries++;
+    return attempt;
+}
+
+static void begin_attempt(struct exchange *ex, struct weir_peer *peer)
+{
+    ex->attempt = exchange_note_attempt(ex, peer);
     ex->addr_tries = 0;
     reset_attempt(ex);
 }
 
-/* Before the first byte, TLS or not, the peer is told who the client is. Such a connection serves
- * that client alone. */
-static void introduce_client(struct exchange *ex, int version)
+size_t exchange_introduction(const struct exchange *ex, const struct weir_peer *peer,
+                             char out[PROXY_PROTOCOL_MAX])
 {
     const struct client *client = ex->req->client;
-    struct conn *conn = &ex->up->conn;
     struct addr local = {.len = sizeof(local.un)};
-    char text[PROXY_PROTOCOL_MAX];
 
+    if (peer->conf->proxy_protocol == 0) {
+        return 0;
+    }
     if (getsockname(client->conn.fd, &local.sa, &local.len) != 0) {
         local = (struct addr){0};
     }
-    size_t n = proxy_protocol_write(version, &client->addr, &local, text);
+    return proxy_protocol_write((int)peer->conf->proxy_protocol, request_addr(ex->req), &local, out);
+}
+
+/* Before the first byte, TLS or not, the peer is told who the client is. Such a connection serves
+ * that client alone. */
+static void introduce_client(struct exchange *ex, const struct weir_peer *peer)
+{
+    struct conn *conn = &ex->up->conn;
+    char text[PROXY_PROTOCOL_MAX];
+    size_t n = exchange_introduction(ex, peer, text);
+
     chain_add_copy(conn->io ? &conn->io->out : &ex->to_send, text, n);
 }
 
@@ -568,7 +607,40 @@ static void ask(struct exchange *ex, struct weir_peer *peer)
     if (ex->group->conf->retry_timeout_ms) {
         timer_set(&ex->try_timer, clock_now.ms + ex->group->conf->retry_timeout_ms);
     }
+    if (ex->group->conf->retry_hedge_ms) {
+        exchange_hedge_start(ex);
+    }
     open_attempt(ex, peer);
+}
+
+/* ---- a second attempt beside the first ---- */
+
+struct weir_peer *exchange_second_peer(struct exchange *ex)
+{
+    bool is_full;
+    struct weir_peer *peer = may_try_next(ex) ? group_pick(ex->group, ex->req, ex->tried, &is_full)
+                                              : NULL;
+
+    if (peer) {
+        count_retry(ex);
+    }
+    return peer;
+}
+
+void exchange_take_over(struct exchange *ex)
+{
+    drop_connection(ex);
+    reset_attempt(ex);
+    ex->up = exchange_hedge_take(ex, &ex->to_send);
+    ex->sent = 1; /* some of it, at least */
+    ex->addr_tries = ex->up->peer->addr_n;
+    if (ex->group->conf->retry_timeout_ms) {
+        timer_set(&ex->try_timer, clock_now.ms + ex->group->conf->retry_timeout_ms);
+    }
+    struct conn *conn = &ex->up->conn;
+    conn->on_ready = on_up_ready;
+    conn->timer.fn = on_up_timer;
+    arm_timer(ex);
 }
 
 static void open_attempt(struct exchange *ex, struct weir_peer *peer)
@@ -589,7 +661,7 @@ static void open_attempt(struct exchange *ex, struct weir_peer *peer)
     conn->timer.fn = on_up_timer;
     timer_stop(&conn->timer);
     if (peer->conf->proxy_protocol) {
-        introduce_client(ex, (int)peer->conf->proxy_protocol);
+        introduce_client(ex, peer);
     }
     chain_add_buf(&ex->to_send, ex->head_out, ex->head_out->data, ex->head_out->used);
     rewind_body(ex);
@@ -823,6 +895,10 @@ void exchange_end(struct weir_req *req)
     struct exchange *ex = req->exchange;
 
     exchange_attempt_done(ex, WEIR_PEER_ABORTED);
+    drop_next_peer(ex);
+    if (ex->hedge) {
+        exchange_hedge_stop(ex);
+    }
     drop_connection(ex);
     chain_clear(&ex->to_send);
     chain_clear(&ex->replay);

@@ -257,7 +257,8 @@ static bool parse_head(struct exchange *ex)
         return true;
     }
     exchange_judge(ex);
-    if (exchange_refuse_status(ex, ex->head.status)) {
+    if ((ex->next_peer = exchange_other_peer(ex, ex->head.status))) {
+        exchange_ask_other(ex);
         return false;
     }
     return on_final_head(ex);
@@ -467,6 +468,9 @@ void exchange_read(struct exchange *ex)
     ssize_t n = conn_read_some(&ex->up->conn, ex->in, head_alone ? HEAD_READ : buf_room(ex->in));
     if (n > 0) {
         ex->up->conn.connecting = false;
+        if (ex->hedge) {
+            exchange_hedge_stop(ex);
+        }
         consume(ex);
         return;
     }

@@ -8,6 +8,7 @@
 #include "net/pipe.h"
 #include "upstream/exchange.h"
 #include "upstream/mux.h"
+#include "upstream/proxy_protocol.h"
 #include "upstream/spill.h"
 #include "upstream/tunnel.h"
 
@@ -17,7 +18,9 @@ struct exchange {
     struct upstream_group *group;
     const struct module *codec;  /* whose codec the peer speaks; NULL: HTTP/1 */
     uint64_t *tried;             /* bit set of peers */
+    struct weir_peer *next_peer; /* taken, to be asked instead of the one whose status is refused */
     uint32_t tries;
+    struct hedge *hedge;         /* NULL: no second attempt is made beside another */
     uint32_t addr_tries;         /* further addresses of the peer that were tried */
     struct upconn *up;           /* NULL: between attempts, or all was read */
     struct attempt *attempt;
@@ -101,13 +104,36 @@ void exchange_stream_start(struct exchange *ex, struct weir_peer *peer);
 void exchange_stream_send(struct exchange *ex);   /* the request's body has more */
 void exchange_stream_resume(struct exchange *ex); /* the client has room */
 
+/* exchange_hedge.c, where `retry.hedge` is set: an attempt has begun, which a second one may join. */
+void exchange_hedge_start(struct exchange *ex);
+/* An answer comes, or nothing is wanted any more: without the second one. Twice is harmless. */
+void exchange_hedge_stop(struct exchange *ex);
+/* Is a second one under way? */
+bool exchange_hedge_is_open(const struct exchange *ex);
+/* Its connection, which the caller owns now, and what is not sent; ex->attempt is that one. */
+struct upconn *exchange_hedge_take(struct exchange *ex, struct weir_chain *to_send);
+/* ... and what that asks of exchange.c: a peer for a second attempt, taken, NULL: none; notes the
+ * attempt; goes on with the second one alone; may the request be done twice? */
+struct weir_peer *exchange_second_peer(struct exchange *ex);
+struct attempt *exchange_note_attempt(struct exchange *ex, struct weir_peer *peer);
+void exchange_take_over(struct exchange *ex);
+bool exchange_is_repeatable(const struct exchange *ex);
+
 /* exchange.c: this attempt is over without a usable answer: the next one, or an error response. */
 void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail);
-/* Should another peer be asked, since this one answered `status`? Then it is done. */
-bool exchange_refuse_status(struct exchange *ex, uint32_t status);
+/* The peer that should be asked, since this one answered `status`: it has been taken, and goes into
+ * ex->next_peer. NULL: none, the answer is good enough. */
+struct weir_peer *exchange_other_peer(struct exchange *ex, uint32_t status);
+/* This attempt is over, ex->next_peer is asked. */
+void exchange_ask_other(struct exchange *ex);
+/* What is said to the peer before all else, by its proxy_protocol; returns the bytes, 0: nothing. */
+size_t exchange_introduction(const struct exchange *ex, const struct weir_peer *peer,
+                             char out[PROXY_PROTOCOL_MAX]);
 /* The response is complete: the connection goes back or is closed. */
 void exchange_release(struct exchange *ex, bool reusable);
 void exchange_attempt_done(struct exchange *ex, weir_outcome outcome);
+/* The same of one that need not be ex->attempt; once. */
+void attempt_finish(struct attempt *attempt, weir_outcome outcome);
 /* So many bytes wait for the client that the peer has to. */
 bool exchange_sink_is_full(const struct exchange *ex);
 /* What the peer calls itself: the URL's host, without port. */

@@ -178,11 +178,16 @@ static void on_opened(struct mux_stream *at)
 
 void exchange_stream_start(struct exchange *ex, struct weir_peer *peer)
 {
+    char intro[PROXY_PROTOCOL_MAX];
+    size_t intro_n = exchange_introduction(ex, peer, intro);
     enum mux_result result;
 
     ex->has_ended = ex->is_gone = false;
     ex->unacked = 0;
-    result = mux_open(&ex->at, peer, ex->codec, ex->conf->tls, exchange_peer_name(ex));
+    ex->refusal = WEIR_REASON_NONE;
+    ex->refusal_detail = NULL;
+    result = mux_open(&ex->at, peer, ex->codec, ex->conf->tls, exchange_peer_name(ex),
+                      (weir_str){intro, intro_n});
     ex->is_reused = result == MUX_OPEN;
     if (result == MUX_OPEN) {
         open_stream(ex);
@@ -320,6 +325,9 @@ static weir_rc stream_head(struct weir_stream *stream, uint32_t status, const we
         ex->head.framing = FRAMING_CLOSE;
     }
     exchange_judge(ex);
+    if ((ex->next_peer = exchange_other_peer(ex, status))) {
+        return WEIR_ERROR; /* fail() goes on, outside of the codec */
+    }
     if (!exchange_final_head(ex)) {
         ex->has_ended = true;
         exchange_attempt_done(ex, WEIR_PEER_OK);
@@ -389,6 +397,10 @@ static void fail(struct exchange *ex)
     uint32_t code = ex->gone_code;
     const char *what;
 
+    if (ex->next_peer) {
+        exchange_ask_other(ex);
+        return;
+    }
     if (ex->refusal) {
         exchange_failed(ex, ex->refusal, ex->refusal_detail);
         return;
@@ -442,7 +454,9 @@ static void on_failed(struct mux_stream *at, weir_reason reason, const char *det
     struct exchange *ex = container_of(at, struct exchange, at);
     struct weir_req *req = ex->req;
 
-    if (!ex->has_ended) {
+    if (ex->next_peer) {
+        exchange_ask_other(ex);
+    } else if (!ex->has_ended) {
         exchange_failed(ex, ex->head_done ? WEIR_REASON_HTTP_RESPONSE_INCOMPLETE : reason,
                         arena_strdup(&req->arena, detail));
     }

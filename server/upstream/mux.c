@@ -26,6 +26,8 @@ struct lane {
     struct mux_stream *wait_first, *wait_last;
     uint32_t wait_n, connecting;
     uint32_t last_limit; /* that a peer has said; 0: none yet */
+    uint32_t intro_n;    /* not 0: for one connection and its one request; goes with that */
+    char intro[];
 };
 
 static void work(struct mux *mux);
@@ -144,6 +146,24 @@ static struct lane *lane_of(struct weir_peer *peer, const struct module *module,
     return lane;
 }
 
+static struct lane *lane_alone(struct weir_peer *peer, const struct module *module,
+                               const struct tls_client *tls, weir_str name, weir_str intro)
+{
+    struct lane *lane = mem_zalloc(sizeof(*lane) + intro.n);
+
+    *lane = (struct lane){.peer = peer, .module = module, .tls = tls, .name = name,
+                          .intro_n = (uint32_t)intro.n};
+    memcpy(lane->intro, intro.p, intro.n);
+    return lane;
+}
+
+static void lane_leave(struct lane *lane)
+{
+    if (lane->intro_n) {
+        free(lane);
+    }
+}
+
 static struct mux *connect_mux(struct lane *lane);
 
 /* As many further connections as those that wait will need, so far as is known. */
@@ -167,6 +187,7 @@ static void destroy(struct mux *mux)
 {
     codec_fini(&mux->codec);
     conn_close(&mux->conn);
+    lane_leave(mux->lane);
     free(mux);
 }
 
@@ -284,7 +305,7 @@ static void rest(struct mux *mux)
         loop_later_cancel(&mux->codec.later);
     }
     if (mux->stream_n == 0 && mux->is_ready && mux->conn.timer.deadline_ms == 0) {
-        if (conf->keepalive == 0 || mux->is_leaving) {
+        if (conf->keepalive == 0 || mux->is_leaving || mux->lane->intro_n) {
             retire(mux);
             return;
         }
@@ -296,6 +317,7 @@ static void rest(struct mux *mux)
 static void work(struct mux *mux)
 {
     struct lane *lane = mux->lane;
+    bool is_alone = lane->intro_n;
     enum codec_sent sent;
 
     do {
@@ -308,7 +330,9 @@ static void work(struct mux *mux)
         }
     } while (mux->told_first || (sent == CODEC_MORE && mux->conn.can_write));
     rest(mux);
-    connect_more(lane);
+    if (!is_alone) {
+        connect_more(lane);
+    }
 }
 
 static void on_ready(struct conn *conn);
@@ -429,6 +453,7 @@ static struct mux *connect_mux(struct lane *lane)
         return NULL;
     }
     codec_init(&mux->codec, &mux->conn, lane->module, on_later);
+    chain_add_copy(mux->conn.io ? &mux->conn.io->out : &mux->codec.out, lane->intro, lane->intro_n);
     mux->next = lane->muxes;
     if (mux->next) {
         mux->next->prev = mux;
@@ -442,9 +467,10 @@ static struct mux *connect_mux(struct lane *lane)
 /* ---- for exchanges ---- */
 
 enum mux_result mux_open(struct mux_stream *at, struct weir_peer *peer, const struct module *module,
-                         const struct tls_client *tls, weir_str name)
+                         const struct tls_client *tls, weir_str name, weir_str intro)
 {
-    struct lane *lane = lane_of(peer, module, tls, name);
+    struct lane *lane = intro.n ? lane_alone(peer, module, tls, name, intro)
+                                : lane_of(peer, module, tls, name);
     struct mux *mux = lane->wait_first ? NULL : mux_with_room(lane);
 
     at->stream.id = 0;
@@ -456,6 +482,7 @@ enum mux_result mux_open(struct mux_stream *at, struct weir_peer *peer, const st
     if (!connect_more(lane) && lane->connecting == 0) {
         wait_leave(lane, at);
         at->lane = NULL;
+        lane_leave(lane);
         return MUX_FAILED;
     }
     return MUX_WAITS;

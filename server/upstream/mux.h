@@ -40,10 +40,11 @@ enum mux_result {
     MUX_FAILED  /* errno says why */
 };
 
-/* A place on a connection to `peer`. `name`, `tls`: as for upconn_connect(). The time for that is the
- * caller's to limit. */
+/* A place on a connection to `peer`. `name`, `tls`: as for upconn_connect(). `intro` (copied) is
+ * what is sent before all else; a connection that begins so is for this one request. The time for
+ * that is the caller's to limit. */
 enum mux_result mux_open(struct mux_stream *at, struct weir_peer *peer, const struct module *module,
-                         const struct tls_client *tls, weir_str name);
+                         const struct tls_client *tls, weir_str name, weir_str intro);
 /* Sends the request's head; what `head` points to lives until the stream is left. False: it cannot
  * be sent. */
 bool mux_request(struct mux_stream *at, const weir_stream_head *head);

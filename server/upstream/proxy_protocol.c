@@ -58,8 +58,29 @@ static size_t write_binary(const struct addr *from, const struct addr *to, char 
     return (size_t)(at - out);
 }
 
+/* IPv4 as IPv6 writes it: both ends have to be of one family, and a client that a field names may
+ * be of another than the connection is. */
+static struct addr as_six(const struct addr *addr)
+{
+    struct addr six = {.len = sizeof(six.in6), .in6 = {.sin6_family = AF_INET6}};
+
+    if (addr->sa.sa_family != AF_INET) {
+        return *addr;
+    }
+    six.in6.sin6_port = addr->in.sin_port;
+    six.in6.sin6_addr.s6_addr[10] = six.in6.sin6_addr.s6_addr[11] = 0xff;
+    memcpy(six.in6.sin6_addr.s6_addr + 12, &addr->in.sin_addr, 4);
+    return six;
+}
+
 size_t proxy_protocol_write(int version, const struct addr *from, const struct addr *to,
                             char out[PROXY_PROTOCOL_MAX])
 {
+    struct addr six_from = as_six(from), six_to = as_six(to);
+
+    if (from->sa.sa_family != to->sa.sa_family) {
+        from = &six_from;
+        to = &six_to;
+    }
     return version == 1 ? write_text(from, to, out) : write_binary(from, to, out);
 }
