@@ -41,4 +41,8 @@ is get($other, '/')->{body}, 'other', 'another weir with the same control socket
 like $other->all_output, qr/control\.sock is another weir's: give this one a path of its own/, 'is told to take another path';
 like $weir->command('status'), qr/^ok/, 'and does not take it away';
 ok $weir->stop('QUIT'), 'an orderly end';
+
+my @libraries = grep { !/^(linux-vdso|ld-linux|lib[au]san|libstdc|libgcc|libm\.|libdl|librt|libpthread)/ }
+    map { m{^\s*(?:\S*/)?([^/\s]+\.so\S*)} ? $1 : () } `ldd $ENV{WEIR}`;
+is join(' ', sort map { s/[-.].*//r } @libraries), 'libc libconfig libevent_core', 'ldd: what the host is linked with';
 done_testing;

@@ -63,7 +63,9 @@ for (my $i = 2; $i <= 41 || time < $end; $i++) {
     } else {
         $weir->command('reload') =~ /^ok/ or diag('a reload was refused');
     }
-    $n += get($weir, '/version')->{body} eq $i;
+    my $version = get($weir, '/version');
+    $n += $version->{body} eq $i;
+    diag "generation $i: status $version->{status}, body $version->{body}" if $version->{body} ne $i;
     $most = $generations->() if $generations->() > $most;
     wait_for { counts()->{posts} > 20 * $i };
 }
@@ -81,6 +83,7 @@ wait_for { !-d "/proc/$load->{pid}" || waitpid($load->{pid}, 1) };
 my $c = counts();
 is_deeply [@{ $c->{failed} }[0 .. ($#{ $c->{failed} } < 9 ? $#{ $c->{failed} } : 9)]], [], 'nothing failed';
 is $c->{open}, $sockets, 'all WebSockets are open';
+diag $weir->error_log if grep { !$_ } Test::More->builder->summary;
 note "$c->{posts} POSTs on $c->{connections} connections, $c->{h2} HTTP/2 requests in $c->{sessions} sessions, "
     . "$c->{echoes} echoes, at most $most generations at a time";
 done_testing;

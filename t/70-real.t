@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# Real clients and real backends: git, curl, wrk; nginx and node.
+# Real clients and real backends: git, curl, wrk; nginx, node and python3.
 use strict;
 use warnings;
 use Test::More;
 use Weir::Test;
 
-need_tool('nginx', 'curl', 'wrk', 'git', 'node', 'openssl');
+need_tool('nginx', 'curl', 'wrk', 'git', 'node', 'openssl', 'python3');
 my $size = is_sanitized() ? 64 << 20 : 1 << 30;
 my $www = new_dir();
 chmod 0755, $www;
@@ -45,12 +45,14 @@ http.createServer((req, res) => {
 }).listen(+process.argv[2], '127.0.0.1');
 JS
 my $node = program(['node', "$conf/up.js", '%port%']);
+my $python = program(['python3', '-m', 'http.server', '--bind', '127.0.0.1', '--directory', $www, '%port%']);
 my $ws = program(['node', lib_dir() . '/websocket-server.js', '%port%']);
 make_certificate($conf);
 my $weir = weir(<<"CONF", workers => 2);
 sites = ( { listen = [ "http://127.0.0.1:%port:web%", "https://127.0.0.1:%port:tls%" ];
   tls = { certificate = "$conf/cert.pem"; key = "$conf/key.pem"; }; http2 = true; proxy = { to = "http://127.0.0.1:$port"; };
   routes = ( { path = "/chat"; proxy = { to = "http://127.0.0.1:$ws->{port}"; }; },
+             { path = "/python/"; proxy = { to = "http://127.0.0.1:$python->{port}"; strip_prefix = "/python"; }; },
              { path = "/upload"; client = { max_body = "2g"; }; proxy = { to = "http://127.0.0.1:$node->{port}"; }; } ); } );
 CONF
 my $url = 'http://127.0.0.1:' . $weir->port;
@@ -66,6 +68,9 @@ is $got, $want, 'a range of it, by a slower client' if $size > 70000000;
 ($want) = `md5sum < $www/big` =~ /(\w+)/;
 ($got) = `curl -sS -T - -H 'Transfer-Encoding: chunked' $url/upload < $www/big` =~ /(\w+)/;
 is $got, $want, "a chunked upload of $size bytes";
+($want) = `md5sum < $www/big` =~ /(\w+)/;
+($got) = `curl -sS $url/python/big | md5sum` =~ /(\w+)/;
+is $got, $want, "and a download from python3, which speaks HTTP/1.0";
 
 is `timeout 20 node @{[lib_dir()]}/websocket-client.js $url/chat`, "equal\n", 'row 47: a WebSocket of node echoes 1 MiB each way';
 is get($weir, '/chat')->{body}, "plain none none\n", 'row 46: a plain request there has no Upgrade';

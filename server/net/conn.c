@@ -2,6 +2,7 @@
 #include "net/conn.h"
 
 #include "base/clock.h"
+#include "base/running.h"
 #include "net/io.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 
 #define IOV_MAX_USED 64
 #define SENDFILE_MAX (1u << 20) /* bytes of one call: a turn for the other connections */
+#define TURN_MAX (2u << 20)     /* bytes that one connection moves before others have their turn */
 #define CORK_MIN (128u * 1024)  /* a file from here on is worth two more system calls */
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -56,6 +58,39 @@ static void watch_room(struct conn *conn)
     }
 }
 
+/* Between two fast machines a long transfer would never have to wait, and the others would. */
+static bool is_spent(const struct conn *conn)
+{
+    return conn->turn == (uint32_t)running->turn && conn->moved >= TURN_MAX;
+}
+
+static void note_moved(struct conn *conn, size_t n)
+{
+    if (conn->turn != (uint32_t)running->turn) {
+        conn->turn = (uint32_t)running->turn;
+        conn->moved = 0;
+    }
+    conn->moved += (uint32_t)n;
+}
+
+/* What is taken out and put back in has an edge in the next turn if there is something to do. */
+static void yield_write(struct conn *conn)
+{
+    conn->can_write = false;
+    event_del(&conn->event);
+    watch(conn, EV_WRITE);
+}
+
+static ssize_t yield_read(struct conn *conn)
+{
+    short room = conn->event.ev_events & EV_WRITE;
+
+    conn->can_read = false;
+    event_del(&conn->event);
+    watch(conn, room);
+    return -EAGAIN;
+}
+
 void conn_open(struct conn *conn, int fd, bool connecting, void (*on_ready)(struct conn *),
                void (*on_timer)(struct timer *))
 {
@@ -65,6 +100,7 @@ void conn_open(struct conn *conn, int fd, bool connecting, void (*on_ready)(stru
     conn->peer_closed = false;
     conn->connecting = connecting;
     conn->corked = false;
+    conn->turn = conn->moved = 0;
     conn->io = NULL;
     conn->on_ready = on_ready;
     timer_init(&conn->timer, on_timer);
@@ -123,6 +159,7 @@ static ssize_t note_read(struct conn *conn, ssize_t n, size_t asked)
     } else if ((size_t)n < asked && !conn->peer_closed) {
         conn->can_read = false;
     }
+    note_moved(conn, (size_t)n);
     return n;
 }
 
@@ -138,7 +175,7 @@ ssize_t conn_read_some(struct conn *conn, struct buf *buf, size_t most)
     if (conn->io) {
         return io_read(conn->io, buf);
     }
-    ssize_t n = note_read(conn, recv(conn->fd, buf->data + buf->used, room, 0), room);
+    ssize_t n = conn_recv(conn, buf->data + buf->used, room);
 
     if (n > 0) {
         buf->used += (uint32_t)n;
@@ -148,11 +185,17 @@ ssize_t conn_read_some(struct conn *conn, struct buf *buf, size_t most)
 
 ssize_t conn_splice_in(struct conn *conn, int pipe_fd, size_t n)
 {
+    if (is_spent(conn)) {
+        return yield_read(conn);
+    }
     ssize_t got = splice(conn->fd, NULL, pipe_fd, NULL, n, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-
+    if (got < 0) {
+        return -errno;
+    }
     /* A short splice may be a full pipe: only EAGAIN on an empty pipe says drained, and that is
      * for the caller to know. */
-    return got < 0 ? -errno : got;
+    note_moved(conn, (size_t)got);
+    return got;
 }
 
 static ssize_t write_memory(struct conn *conn, const struct weir_chain *chain, bool more,
@@ -198,6 +241,9 @@ int conn_write(struct conn *conn, struct weir_chain *chain, bool more)
 
 ssize_t conn_recv(struct conn *conn, void *p, size_t n)
 {
+    if (is_spent(conn)) {
+        return yield_read(conn);
+    }
     return note_read(conn, recv(conn->fd, p, n, 0), n);
 }
 
@@ -213,6 +259,10 @@ int conn_write_raw(struct conn *conn, struct weir_chain *chain, bool more)
 {
     const struct link *last = chain->last;
 
+    if (is_spent(conn) && !chain_is_empty(chain)) {
+        yield_write(conn);
+        return -EAGAIN;
+    }
     if (!conn->corked && last && last->kind == LINK_FILE && last->n >= CORK_MIN) {
         set_cork(conn, 1);
     }
@@ -240,10 +290,15 @@ int conn_write_raw(struct conn *conn, struct weir_chain *chain, bool more)
             return -errno;
         }
         chain_drop(chain, (uint64_t)n);
+        note_moved(conn, (size_t)n);
         /* A short write means a full socket; only a pipe may have been slow to give, so that is
          * tried until the socket says EAGAIN. */
         if ((size_t)n < asked && kind != LINK_PIPE) {
             watch_room(conn);
+            return -EAGAIN;
+        }
+        if (is_spent(conn) && !chain_is_empty(chain)) {
+            yield_write(conn);
             return -EAGAIN;
         }
     }

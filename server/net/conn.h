@@ -3,7 +3,8 @@
  * is watched from the first time that there was none. Embedded in its owner; what it carries is not its business.
  *
  * Reads and writes are tried first and waited for second: can_read and can_write say whether a try
- * is worth it. */
+ * is worth it. In one turn of the loop a connection moves a few MiB at most; then it is as if there
+ * were nothing to read and no room to write, until the next turn. */
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
@@ -21,6 +22,7 @@ struct conn {
     bool peer_closed;    /* the other side has sent its FIN, or worse */
     bool connecting;
     bool corked;         /* conn.c's: part of a segment waits for what a file still gives */
+    uint32_t turn, moved; /* conn.c's: bytes that were moved in that turn of the loop */
     void (*on_ready)(struct conn *conn); /* can_read or can_write was set */
     void *arg;           /* of an owner that does not embed it */
     struct weir_io *io;  /* NULL: plain; else what is read and written goes through a transport */
