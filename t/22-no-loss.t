@@ -73,7 +73,7 @@ cmp_ok $n, '>=', 40, 'each generation answers from then on';
 ok wait_for { $generations->() == 1 }, 'old generations do not pile up';
 $settle->();
 my $after = memory();
-wait_for { ($after = memory()) < $before * 1.1 } 5;
+wait_for { ($after = memory()) < $before * 1.1 };
 cmp_ok $after, '<', $before * 1.1, "memory: $before KiB before, $after KiB after";
 my $last = counts();
 ok wait_for { my $c = counts(); $c->{echoes} > $last->{echoes} + 2 * $sockets && $c->{posts} > $last->{posts} + $posts },

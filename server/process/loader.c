@@ -23,6 +23,7 @@
 #include "http/traffic.h"
 #include "module/watch.h"
 #include "process/command.h"
+#include "process/cpu.h"
 #include "process/held.h"
 #include "process/ipc.h"
 #include "process/postmortem.h"
@@ -48,6 +49,7 @@ struct worker {
     int64_t responses, failed; /* what its slot had counted before it began */
     uint64_t turn;        /* of its loop when it was last looked at, and since when it is that */
     uint64_t turn_since_ms;
+    uint64_t turn_cpu_ms; /* what it had had of the CPU then */
     bool stalled;         /* it was told to end, since its loop is stuck */
 };
 
@@ -600,12 +602,22 @@ static int wait_ms(const struct loader *l)
     return due <= clock_now.ms ? 0 : (int)(due - clock_now.ms) + 1;
 }
 
+/* It wants to run and could not: the machine is busy, or stood still. That is no fault of its. */
+static bool is_starved(const struct loader *l, const struct worker *worker)
+{
+    struct cpu cpu;
+
+    return cpu_of(worker->pid, &cpu) && cpu.runs &&
+           cpu.ms - worker->turn_cpu_ms < l->config.server.stall_timeout_ms / 2;
+}
+
 /* A loop that is awake and does not turn is stuck. It cannot say so itself, so it is looked at from
  * here; SIGABRT lets its handler note where it is. */
 static void look_at(struct loader *l, struct worker *worker)
 {
     const struct running *slot = running_slot(worker->slot);
     char where[POSTMORTEM_TEXT];
+    struct cpu cpu;
 
     if (!worker->pid || !worker->ready || !worker->slot) {
         return;
@@ -613,10 +625,11 @@ static void look_at(struct loader *l, struct worker *worker)
     if (!slot->awake || slot->turn != worker->turn || worker->turn_since_ms == 0) {
         worker->turn = slot->turn;
         worker->turn_since_ms = clock_now.ms;
+        worker->turn_cpu_ms = cpu_of(worker->pid, &cpu) ? cpu.ms : 0;
         return;
     }
     uint64_t stuck_ms = clock_now.ms - worker->turn_since_ms;
-    if (stuck_ms < l->config.server.stall_timeout_ms) {
+    if (stuck_ms < l->config.server.stall_timeout_ms || is_starved(l, worker)) {
         return;
     }
     if (worker->stalled) {
