@@ -52,9 +52,11 @@ static const char usage_text[] =
     "       weir -s reload|quit|stop|reopen|upgrade  tell the running weir\n"
     "            [--confirm 60s] [--max-5xx 5%]  reload: goes back by itself unless -s confirm comes\n"
     "                                            in time, and at once when too many answers are 5xx\n"
-    "       weir explain [-X METHOD] [-H 'Name: value'] URL\n"
+    "       weir explain [-X METHOD] [-H 'Name: value'] URL...\n"
     "                                            what would happen to this request, and why\n"
-    "       weir status                          which generation serves, since when\n"
+    "       weir status [--json]                 which generation serves, since when; peers; whether\n"
+    "                                            the files differ from what runs\n"
+    "       weir diff [--json]                   how they differ, as effective values\n"
     "       weir peers [UPSTREAM [add|drain|disable|enable|weight ADDRESS [N]]] [--json]\n"
     "                                            upstreams' peers, and orders for them\n"
     "       weir why REQUEST_ID [--json]         what the logs say of a request, and what to do\n"
@@ -115,14 +117,15 @@ static int explain(const struct options *o)
 {
     static struct config config;
 
-    if (o->word_n != 2) {
-        return usage_error("explain wants a URL, and nothing else, after", o->words[0]);
+    if (o->word_n < 2) {
+        return usage_error("a URL is wanted after", o->words[0]);
     }
     if (!load(&config, o) || !config_commit(&config)) {
         diag_print(&config.diag, stderr);
         return EXIT_FAILED;
     }
-    return explain_main(&config, o->method ? o->method : "GET", o->headers, o->words[1]);
+    return explain_main(&config, o->method ? o->method : "GET", o->headers, &o->words[1],
+                        o->word_n - 1);
 }
 
 static int modules(const struct options *o)
@@ -212,6 +215,104 @@ static int ask_generation(const struct config *config, const struct options *o)
     return rc >= 0 ? rc : not_reached(config);
 }
 
+/* How many options differ between what runs and `config`, as loaded here; printed to `out` unless
+ * that is NULL. Negative: what runs cannot be asked. */
+static int compare(const struct config *config, bool as_json, FILE *out)
+{
+    char *running = NULL, *files = NULL;
+    size_t n = 0;
+    FILE *print;
+    int rc = config->server.control.n ? control_ask(config->server.control.p, "config", &running)
+                                      : -ENOENT;
+
+    if (rc != 0 || !(print = open_memstream(&files, &n))) {
+        fputs(rc == 1 ? running : "", stderr);
+        free(running);
+        return rc < 0 ? rc : -EPROTO;
+    }
+    config_print_flat(config, print);
+    fclose(print);
+    rc = (int)config_diff(running, files, as_json, out);
+    free(running);
+    free(files);
+    return rc;
+}
+
+/* As diff(1): 0 for no difference, 1 for some, 2 for trouble. */
+static int diff(const struct options *o)
+{
+    static struct config config;
+
+    if (o->word_n != 1) {
+        return usage_error("nothing is wanted after", o->words[0]);
+    }
+    if (!load(&config, o)) {
+        diag_print(&config.diag, stderr);
+        return EXIT_USAGE;
+    }
+    int n = compare(&config, o->json, stdout);
+    if (n < 0) {
+        not_reached(&config);
+        return EXIT_USAGE;
+    }
+    return n ? EXIT_FAILED : EXIT_FINE;
+}
+
+/* What the master says, whether the files differ, and how the peers are. */
+static void print_status(const struct config *config, const char *said, bool is_right, bool is_red)
+{
+    int n = is_right ? compare(config, false, NULL) : 0;
+    bool colours = is_red && isatty(STDOUT_FILENO);
+
+    printf("%s%s%s", colours ? "\033[31m" : "", said, colours ? "\033[0m" : "");
+    if (!is_right) {
+        puts("files       have mistakes: weir -t shows them");
+    } else if (n > 0) {
+        printf("files       differ from what runs in %d options: weir diff shows them\n", n);
+    } else if (n == 0) {
+        puts("files       are as they were loaded");
+    }
+    char *peers_text = NULL;
+    if (control_ask(config->server.control.p, "peers", &peers_text) == 0 && *peers_text) {
+        printf("peers\n%s", peers_text);
+    }
+    free(peers_text);
+}
+
+/* The same for programs: what the master does not know is put in before its end. */
+static void print_status_json(const struct config *config, const char *said, bool is_right)
+{
+    int n = is_right ? compare(config, false, NULL) : 0;
+    const char *end = strrchr(said, '}');
+
+    printf("%.*s,\"files\":\"%s\"}\n", end ? (int)(end - said) : 0, said,
+           !is_right ? "wrong" : n > 0 ? "differ" : n == 0 ? "same" : "unknown");
+}
+
+static int status(const struct options *o)
+{
+    static struct config config;
+    bool is_right = load(&config, o);
+    char *said = NULL;
+    int rc = config.server.control.n
+                 ? control_ask(config.server.control.p, o->json ? "status --json" : "status", &said)
+                 : -ENOENT;
+
+    if (rc != 0) {
+        fputs(said ? said : "", stderr);
+        free(said);
+        return rc > 0 ? EXIT_FAILED : not_reached(&config);
+    }
+    bool is_red = !strstr(said, o->json ? "{\"healthy\":true," : "state       serving\n");
+    if (o->json) {
+        print_status_json(&config, said, is_right);
+    } else {
+        print_status(&config, said, is_right, is_red);
+    }
+    free(said);
+    return is_red ? EXIT_FAILED : EXIT_FINE;
+}
+
 static int peers(const struct options *o)
 {
     static struct config config;
@@ -262,20 +363,18 @@ static int run_daemon(const struct options *o)
 
 /* ---- words ---- */
 
-static const char *const later[] = {"diff", "test", "import", "enable", "disable"};
+static const char *const later[] = {"test", "import", "enable", "disable"};
 
 static const struct {
     const char *name;
     int (*fn)(const struct options *o);
-} commands[] = {{"explain", explain}, {"modules", modules}, {"peers", peers}, {"why", why}};
+} commands[] = {{"diff", diff},   {"explain", explain}, {"modules", modules},
+              {"peers", peers}, {"status", status},   {"why", why}};
 
 static int run_command(const struct options *o)
 {
     const char *word = o->words[0];
 
-    if (strcmp(word, "status") == 0) {
-        return tell(o, "status");
-    }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(word, commands[i].name) == 0) {
             return commands[i].fn(o);

@@ -9,8 +9,9 @@ use Weir::Test;
 
 my $backend = backend(sub { $_[0]->answer(200, 'answer') });
 my $weir = weir(<<"END");
+upstream = { api = { servers = [ "127.0.0.1:$backend->{port}" ]; }; };
 sites = ( { names = [ "shop.example" ]; default = true; listen = [ "http://127.0.0.1:%port:web%" ];
-  routes = ( { path = "/weir"; status = true; }, { path = "/api"; proxy = { to = "http://127.0.0.1:$backend->{port}"; }; },
+  routes = ( { path = "/weir"; status = true; }, { path = "/api"; proxy = { to = "http://api"; }; },
              { path = "/plain"; status = { dashboard = false; metrics = ""; json = "/all"; }; } ); } );
 END
 get($weir, '/api') for 1 .. 5;
@@ -39,6 +40,10 @@ is $value{'weir_reasons_total{reason="route_not_found"}'}, 1, 'reasons';
 is $value{qq[weir_request_duration_seconds_bucket{site="shop.example",le="+Inf"}]}, $value{'weir_request_duration_seconds_count{site="shop.example"}'},
     'the last bucket has all';
 
+is $value{qq[weir_peer_up{upstream="api",peer="127.0.0.1:$backend->{port}",state="up"}]}, 1, 'how peers are';
+is $value{'weir_generation_workers{generation="1"}'}, 1, 'generations and their workers';
+is $value{'weir_generation{}'}, 1, 'the one that answers';
+
 my $json = decode_json(get($weir, '/weir/status.json')->{body});
 my ($five) = grep { $_->{name} eq 'weir_peer_attempts_total' && $_->{labels}{outcome} eq 'ok' } @{ $json->{metrics} };
 is $five->{value}, 5, 'JSON: attempts at the peer';
@@ -53,17 +58,21 @@ is get($weir, '/plain/all')->{status}, 200, 'another path';
 
 my ($chromium) = grep { -x } '/usr/bin/chromium';
 SKIP: {
-    skip 'chromium is not installed', 2 unless $chromium;
+    skip 'chromium is not installed', 4 unless $chromium;
+    my $page;
     my $look = sub {
         my $dir = new_dir();
         my $pid = Weir::Test::spawn($dir, $chromium, '--headless', '--no-sandbox', '--disable-gpu', "--user-data-dir=$dir/profile",
             '--virtual-time-budget=6000', '--dump-dom', 'http://127.0.0.1:' . $weir->port . '/weir/');
         wait_for(sub { waitpid($pid, POSIX::WNOHANG()) == $pid }, 60);
         my ($total) = read_file("$dir/stdout") =~ m{<b id="total">([\d,]+)</b>};
+        $page = read_file("$dir/stdout");
         return $total // "none: " . read_file("$dir/stderr");
     };
     my $before = $look->();
     like $before, qr/^\d+$/, 'a browser shows how many answers there were';
+    like $page, qr{<table id="generations">.*<td title="1">1</td><td title="1">1</td><td title="serves since .*</table>}s, 'which generation serves';
+    like $page, qr{<table id="peers">.*<td title="127.0.0.1:$backend->{port}">[^<]*</td><td title="up">up</td>}s, 'and how peers are';
     get($weir, '/api') for 1 .. 30;
     cmp_ok $look->(), '>=', $before + 30, 'and then the new figure';
 }

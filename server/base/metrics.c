@@ -37,6 +37,7 @@ int64_t *metric_cells = nobodys;
 
 static weir_zone *zone;
 static struct metrics *metrics;
+static void (*figures)(weir_metric_fn *fn, void *arg);
 
 bool metrics_open(void)
 {
@@ -245,4 +246,12 @@ void metrics_each(weir_metric_fn *fn, void *arg)
         }
         fn(arg, &view);
     }
+    if (figures) {
+        figures(fn, arg);
+    }
+}
+
+void metrics_also(void (*also)(weir_metric_fn *fn, void *arg))
+{
+    figures = also;
 }

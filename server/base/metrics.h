@@ -20,8 +20,11 @@ uint32_t metric_define(const char *name, int kind, const char *labels, const cha
 void metrics_use_slot(uint32_t slot);
 /* Its process has ended: counts stay, gauges go. */
 void metrics_release_slot(uint32_t slot);
-/* Sums, in the order in which they were defined. */
+/* Sums, in the order in which they were defined, and then what metrics_also() brings. */
 void metrics_each(weir_metric_fn *fn, void *arg);
+/* Figures that are looked up when somebody asks, and not counted. What it hands to fn() is valid until
+ * it is called again. One such function; NULL: none. */
+void metrics_also(void (*also)(weir_metric_fn *fn, void *arg));
 /* The sum of one counter over all slots; of one slot. */
 int64_t metric_sum(uint32_t metric);
 int64_t metric_of_slot(uint32_t metric, uint32_t slot);

@@ -25,6 +25,7 @@ struct server_conf {
     weir_str pid_file, control, temp_path;
     int64_t connections;        /* per worker */
     uint64_t drain_timeout_ms, stall_timeout_ms;
+    uint64_t worker_memory;     /* most that a worker may allocate; 0: no limit */
     bool sandbox;               /* workers give up what serving does not need */
 };
 
@@ -130,6 +131,11 @@ void config_unload(struct config *config);
 /* `weir -T`: the effective configuration as text that can be read back, each line with the place
  * that it comes from. */
 void config_print(const struct config *config, FILE *out);
+/* The same for config_diff(): lines of path, value and place, separated by tabs. */
+void config_print_flat(const struct config *config, FILE *out);
+/* What differs between two such texts, printed as `weir diff` does, or with `as_json` one object per
+ * line; `out` NULL: not printed. Returns how many options do. The texts are written to. */
+unsigned config_diff(char *running, char *files, bool as_json, FILE *out);
 
 /* The merged value of each option that module `use` has in force on `route`, with its source, in
  * the schema's order: for explain. */

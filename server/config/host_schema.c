@@ -111,6 +111,12 @@ static const weir_opt server_table[] = {
      AT(struct server_conf, stall_timeout_ms),
      .dflt = "10s",
      .doc = "After how long a worker that is stuck is ended, and the module named; 0: never."},
+    {.name = "worker_memory",
+     .type = WEIR_T_SIZE,
+     AT(struct server_conf, worker_memory),
+     .dflt = "0",
+     .doc = "The most that a worker may allocate: one that needs more ends, the module named, and is "
+            "replaced; 0: no limit."},
     {.name = "sandbox",
      .type = WEIR_T_BOOL,
      AT(struct server_conf, sandbox),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config/print.c - `weir -T`, and the options in force on a route.
+/* config/print.c - `weir -T`, the same line by line for `weir diff`, and the options in force on a
+ * route.
  *
  * What is printed is the configuration itself, merged, with every default that is in force
  * written out where it first applies, so that reading it gives the same again. A default that
@@ -10,12 +11,15 @@
 #include "config/scope.h"
 
 #define COMMENT_COLUMN 60
+#define DEPTH_MAX 32
 
 struct printer {
     FILE *out;
     struct arena arena; /* for texts */
     const struct config *config;
     unsigned depth;
+    bool is_flat;              /* each value with its whole path, on a line of its own */
+    weir_str paths[DEPTH_MAX]; /* flat: of the groups around, by depth */
 };
 
 static void line(struct printer *p, const struct source *at, const char *fmt, ...)
@@ -42,6 +46,86 @@ static void line(struct printer *p, const struct source *at, const char *fmt, ..
     fputc('\n', p->out);
 }
 
+/* ---- groups and values ---- */
+
+static weir_str path_of(const struct printer *p)
+{
+    return p->depth && p->depth <= DEPTH_MAX ? p->paths[p->depth - 1] : STR("");
+}
+
+static void put_flat(struct printer *p, const char *name, const char *value,
+                     const struct source *at)
+{
+    weir_str path = path_of(p);
+
+    fprintf(p->out, "%.*s%s%s\t%s\t", (int)path.n, path.p, path.n && *name ? "." : "", name,
+            value);
+    if (at->file) {
+        fprintf(p->out, "%s:%u\n", at->file, at->line);
+    } else {
+        fputs("default\n", p->out);
+    }
+}
+
+/* name = value; `is_comment`: as one that would say something else if it were read back. */
+static void value(struct printer *p, const struct source *at, bool is_comment, const char *name,
+                  const char *text)
+{
+    if (p->is_flat) {
+        put_flat(p, name, text, at);
+    } else {
+        line(p, at, "%s%s = %s;", is_comment ? "# " : "", name, text);
+    }
+}
+
+static void enter(struct printer *p, weir_str path)
+{
+    if (p->is_flat && p->depth < DEPTH_MAX) {
+        p->paths[p->depth] = path;
+    }
+    p->depth++;
+}
+
+/* name = {, or another bracket. */
+static void open_group(struct printer *p, const struct source *at, const char *name, char bracket)
+{
+    weir_str path = path_of(p);
+
+    if (p->is_flat) {
+        if (at) {
+            put_flat(p, name, "set", at);
+        }
+        path = arena_printf(&p->arena, "%.*s%s%s", (int)path.n, path.p, path.n ? "." : "", name);
+    } else {
+        line(p, at, "%s = %c", name, bracket);
+    }
+    enter(p, path);
+}
+
+/* A group in a list; `key` tells it from the others. */
+static void open_item(struct printer *p, const struct source *at, weir_str key)
+{
+    weir_str path = path_of(p);
+
+    if (p->is_flat) {
+        path = arena_printf(&p->arena, "%.*s[%.*s]", (int)path.n, path.p, (int)key.n, key.p);
+    } else {
+        line(p, at, "{");
+    }
+    enter(p, path);
+    if (p->is_flat) {
+        put_flat(p, "", "set", at);
+    }
+}
+
+static void close_group(struct printer *p, const char *bracket)
+{
+    p->depth--;
+    if (!p->is_flat) {
+        line(p, NULL, "%s", bracket);
+    }
+}
+
 /* ---- options ---- */
 
 static void print_group(struct printer *p, struct rows rows, uint32_t kind, uint32_t outer,
@@ -52,6 +136,15 @@ static bool is_whole(const weir_opt *row)
     return row->type & (WEIR_T_LIST | WEIR_T_MAP);
 }
 
+/* A peer's address, or the place in the list. */
+static weir_str item_key(struct printer *p, const struct node *group, unsigned index)
+{
+    const struct node *address = node_get(group, STR("address"));
+
+    return address && address->type == NODE_STR ? address->v.s
+                                                   : arena_printf(&p->arena, "%u", index);
+}
+
 /* Items of LIST|GROUP and MAP|GROUP, whatever way they were written. */
 static void print_items(struct printer *p, struct rows rows, const weir_opt *row, uint32_t kind,
                         const struct node *node)
@@ -60,28 +153,25 @@ static void print_items(struct printer *p, struct rows rows, const weir_opt *row
     bool is_map = node->type == NODE_GROUP && (row->type & WEIR_T_MAP);
     bool is_list = node->type == NODE_LIST;
     const struct node *item = is_map || is_list ? node->first : node;
+    unsigned index = 0;
 
-    line(p, &node->at, "%s = %c", node->name.p, is_map ? '{' : '(');
-    p->depth++;
+    open_group(p, &node->at, node->name.p, is_map ? '{' : '(');
     for (; item; item = is_map || is_list ? item->next : NULL) {
         const struct node *group = schema_item(&p->arena, sub, row, item);
 
         if (!group) {
-            line(p, &item->at, "%s = false;", item->name.p);
+            value(p, &item->at, false, item->name.p, "false");
             continue;
         }
         if (is_map) {
-            line(p, &item->at, "%s = {", item->name.p);
+            open_group(p, &item->at, item->name.p, '{');
         } else {
-            line(p, &item->at, "{");
+            open_item(p, &item->at, item_key(p, group, index++));
         }
-        p->depth++;
         print_group(p, sub, kind, 0, group);
-        p->depth--;
-        line(p, NULL, is_map ? "};" : is_list && item->next ? "}," : "}");
+        close_group(p, is_map ? "};" : is_list && item->next ? "}," : "}");
     }
-    p->depth--;
-    line(p, NULL, "%c;", is_map ? '}' : ')');
+    close_group(p, is_map ? "};" : ");");
 }
 
 static bool has_default(struct rows rows, uint32_t kind, uint32_t outer)
@@ -107,31 +197,25 @@ static void print_inner_group(struct printer *p, struct rows rows, const weir_op
     struct rows sub = row_sub(rows, row);
 
     if (node && node->type != NODE_GROUP) {
-        line(p, &node->at, "%s = %s;", row->name, node_is_false(node) ? "false" : "true");
+        value(p, &node->at, false, row->name, node_is_false(node) ? "false" : "true");
         return;
     }
     if (!node && !has_default(sub, kind, outer)) {
         return;
     }
-    line(p, node ? &node->at : NULL, "%s = {", row->name);
-    p->depth++;
+    open_group(p, node ? &node->at : NULL, row->name, '{');
     print_group(p, sub, kind, outer, node);
-    p->depth--;
-    line(p, NULL, "};");
+    close_group(p, "};");
 }
 
 /* A map's entries have a line and a place each. */
 static void print_map(struct printer *p, const weir_opt *row, const struct node *node)
 {
-    line(p, &node->at, "%s = {", node->name.p);
-    p->depth++;
+    open_group(p, &node->at, node->name.p, '{');
     for (const struct node *item = node->first; item; item = item->next) {
-        weir_str text = schema_text(&p->arena, row, item);
-
-        line(p, &item->at, "%s = %s;", item->name.p, text.p);
+        value(p, &item->at, false, item->name.p, schema_text(&p->arena, row, item).p);
     }
-    p->depth--;
-    line(p, NULL, "};");
+    close_group(p, "};");
 }
 
 static void print_value(struct printer *p, struct rows rows, const weir_opt *row, uint32_t kind,
@@ -142,7 +226,7 @@ static void print_value(struct printer *p, struct rows rows, const weir_opt *row
     } else if (node->type == NODE_GROUP) {
         print_map(p, row, node);
     } else {
-        line(p, &node->at, "%s = %s;", node->name.p, schema_text(&p->arena, row, node).p);
+        value(p, &node->at, false, node->name.p, schema_text(&p->arena, row, node).p);
     }
 }
 
@@ -155,7 +239,7 @@ static void print_default(struct printer *p, const weir_opt *row, uint32_t outer
     if (!node || (row->scopes ? row->scopes & outer : outer)) {
         return;
     }
-    line(p, &none, "%s%s = %s;", adds ? "# " : "", row->name, node_text(&p->arena, node, 0).p);
+    value(p, &none, adds, row->name, node_text(&p->arena, node, 0).p);
 }
 
 /* The named groups that a "*" row catches. */
@@ -172,14 +256,12 @@ static void print_star(struct printer *p, struct rows rows, const weir_opt *row,
         map.type |= WEIR_T_MAP;
         group = schema_item(&p->arena, row_sub(rows, row), &map, c);
         if (!group) {
-            line(p, &c->at, "%s = %s;", c->name.p, schema_text(&p->arena, row, c).p);
+            value(p, &c->at, false, c->name.p, schema_text(&p->arena, row, c).p);
             continue;
         }
-        line(p, &c->at, "%s = {", c->name.p);
-        p->depth++;
+        open_group(p, &c->at, c->name.p, '{');
         print_group(p, row_sub(rows, row), kind, 0, group);
-        p->depth--;
-        line(p, NULL, "};");
+        close_group(p, "};");
     }
 }
 
@@ -210,14 +292,12 @@ static void print_named_group(struct printer *p, const char *name, struct rows r
                               uint32_t outer, const struct node *own)
 {
     if (own && own->type != NODE_GROUP && (node_is_false(own) || !has_default(rows, kind, outer))) {
-        line(p, &own->at, "%s = %s;", name, node_is_false(own) ? "false" : "true");
+        value(p, &own->at, false, name, node_is_false(own) ? "false" : "true");
         return;
     }
-    line(p, own ? &own->at : NULL, "%s = {", name);
-    p->depth++;
+    open_group(p, own ? &own->at : NULL, name, '{');
     print_group(p, rows, kind, outer, own);
-    p->depth--;
-    line(p, NULL, "};");
+    close_group(p, "};");
 }
 
 /* ---- scopes ---- */
@@ -242,7 +322,7 @@ static void print_uses(struct printer *p, const struct scope *scope)
 static void print_raw(struct printer *p, const struct node *node)
 {
     if (node) {
-        line(p, &node->at, "%s = %s;", node->name.p, node_text(&p->arena, node, 0).p);
+        value(p, &node->at, false, node->name.p, node_text(&p->arena, node, 0).p);
     }
 }
 
@@ -265,35 +345,80 @@ static void print_host_names(struct printer *p, const struct scope *scope)
     }
 }
 
-static void print_route(struct printer *p, const struct scope *scope, bool is_last)
+/* "KEY", or "KEY #2" for the second one of those that are called so. */
+static weir_str nth(struct printer *p, weir_str key, unsigned before)
 {
-    line(p, &scope->node->at, "{");
-    p->depth++;
-    print_host_names(p, scope);
-    print_uses(p, scope);
-    p->depth--;
-    line(p, NULL, is_last ? "}" : "},");
+    return before ? arena_printf(&p->arena, "%.*s #%u", (int)key.n, key.p, before + 1) : key;
 }
 
-static void print_site(struct printer *p, const struct scope *scope, bool is_last)
+static weir_str route_key(struct printer *p, const struct site *site, uint32_t index)
+{
+    unsigned before = 0;
+
+    for (uint32_t i = 0; i < index; i++) {
+        before += str_eq(site->routes[i]->name, site->routes[index]->name);
+    }
+    return nth(p, site->routes[index]->name, before);
+}
+
+static void print_route(struct printer *p, const struct site *site, uint32_t index,
+                        const struct scope *scope)
+{
+    open_item(p, &scope->node->at, p->is_flat ? route_key(p, site, index) : STR(""));
+    print_host_names(p, scope);
+    print_uses(p, scope);
+    close_group(p, index + 1 == site->route_n ? "}" : "},");
+}
+
+/* Which of two routes wins may be a matter of their order. */
+static void print_route_order(struct printer *p, const struct scope *scope)
+{
+    const struct site *site = scope->site;
+    struct source at = site->route_n ? site->routes[0]->source : (struct source){0};
+    weir_str text = STR("");
+
+    for (uint32_t i = 0; i < site->route_n; i++) {
+        weir_str key = route_key(p, site, i);
+
+        text = arena_printf(&p->arena, "%.*s%s%.*s", (int)text.n, text.p, i ? ", " : "", (int)key.n,
+                            key.p);
+    }
+    put_flat(p, "routes", text.p, &at);
+}
+
+static weir_str site_name(const struct site *site)
+{
+    return site->name_n ? site->names[0] : STR("*");
+}
+
+static weir_str site_key(struct printer *p, const struct config *config, uint32_t index)
+{
+    unsigned before = 0;
+
+    for (uint32_t i = 0; i < index && p->is_flat; i++) {
+        before += str_eq(site_name(config->sites[i]), site_name(config->sites[index]));
+    }
+    return nth(p, site_name(config->sites[index]), before);
+}
+
+static void print_site(struct printer *p, uint32_t index, const struct scope *scope)
 {
     const struct site *site = scope->site;
 
-    line(p, &scope->node->at, "{");
-    p->depth++;
+    open_item(p, &scope->node->at, site_key(p, p->config, index));
     print_host_names(p, scope);
     print_uses(p, scope);
     if (site->route_n) {
-        line(p, NULL, "routes = (");
-        p->depth++;
-        for (uint32_t i = 0; i < site->route_n; i++) {
-            print_route(p, scope->routes[i], i + 1 == site->route_n);
+        if (p->is_flat) {
+            print_route_order(p, scope);
         }
-        p->depth--;
-        line(p, NULL, ");");
+        open_group(p, NULL, "routes", '(');
+        for (uint32_t i = 0; i < site->route_n; i++) {
+            print_route(p, site, i, scope->routes[i]);
+        }
+        close_group(p, ");");
     }
-    p->depth--;
-    line(p, NULL, is_last ? "}" : "},");
+    close_group(p, index + 1 == p->config->site_n ? "}" : "},");
 }
 
 static void print_upstreams(struct printer *p)
@@ -303,18 +428,16 @@ static void print_upstreams(struct printer *p)
     if (!top || top->n == 0) {
         return;
     }
-    line(p, NULL, "upstream = {");
-    p->depth++;
+    open_group(p, NULL, "upstream", '{');
     for (const struct node *group = top->first; group; group = group->next) {
         print_named_group(p, group->name.p, upstream_rows(), WEIR_S_TOP, 0, group);
     }
-    p->depth--;
-    line(p, NULL, "};");
+    close_group(p, "};");
 }
 
-void config_print(const struct config *config, FILE *out)
+static void print_all(const struct config *config, FILE *out, bool is_flat)
 {
-    struct printer p = {.out = out, .config = config};
+    struct printer p = {.out = out, .config = config, .is_flat = is_flat};
     const struct config_tree *tree = config->tree;
 
     arena_init(&p.arena);
@@ -325,15 +448,23 @@ void config_print(const struct config *config, FILE *out)
     print_upstreams(&p);
     print_uses(&p, &tree->top);
     if (config->site_n) {
-        line(&p, NULL, "sites = (");
-        p.depth++;
+        open_group(&p, NULL, "sites", '(');
         for (uint32_t i = 0; i < config->site_n; i++) {
-            print_site(&p, tree->sites[i], i + 1 == config->site_n);
+            print_site(&p, i, tree->sites[i]);
         }
-        p.depth--;
-        line(&p, NULL, ");");
+        close_group(&p, ");");
     }
     arena_fini(&p.arena);
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+    print_all(config, out, false);
+}
+
+void config_print_flat(const struct config *config, FILE *out)
+{
+    print_all(config, out, true);
 }
 
 /* ---- the options in force ---- */

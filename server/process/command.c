@@ -86,7 +86,7 @@ static weir_rc tell_config(const struct config *config, weir_answer *answer, con
 {
     (void)words;
     (void)n;
-    config_print(config, answer->out);
+    config_print_flat(config, answer->out);
     return WEIR_OK;
 }
 

@@ -208,8 +208,8 @@ static void print_settings(struct question *q, const struct route *route)
     }
 }
 
-int explain_main(struct config *config, const char *method, const char *const *headers,
-                 const char *url)
+static int explain_one(struct config *config, const char *method, const char *const *headers,
+                       const char *url)
 {
     struct question q = {.config = config, .method = http1_method_parse(str_from(method))};
     int rc = parse_url(&q, url);
@@ -243,4 +243,19 @@ int explain_main(struct config *config, const char *method, const char *const *h
     print_hooks(&route->plan);
     print_settings(&q, route);
     return 0;
+}
+
+int explain_main(struct config *config, const char *method, const char *const *headers,
+                 const char *const *urls, unsigned n)
+{
+    int worst = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        if (i) {
+            putchar('\n');
+        }
+        int rc = explain_one(config, method, headers, urls[i]);
+        worst = rc > worst ? rc : worst;
+    }
+    return worst;
 }

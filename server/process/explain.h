@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process/explain.h - `weir explain URL`: what would happen to a request, found with the very
+/* process/explain.h - `weir explain URL...`: what would happen to requests, found with the very
  * functions that a worker uses. */
 #ifndef PROCESS_EXPLAIN_H
 #define PROCESS_EXPLAIN_H
@@ -7,8 +7,9 @@
 #include "config/config.h"
 
 /* `headers` are "Name: value" texts and end with NULL; a Host among them overrides the URL's.
- * Prints to standard output. Returns the exit status: 0 when there is an answer. */
+ * Prints to standard output, an empty line between two. Returns the exit status: 0 when there is an
+ * answer for each. */
 int explain_main(struct config *config, const char *method, const char *const *headers,
-                 const char *url);
+                 const char *const *urls, unsigned n);
 
 #endif

@@ -27,6 +27,7 @@ enum ipc_type {
     IPC_REOPEN,     /* log files */
     IPC_TOLD,       /* loader: a module's watch() has news: its number, and the bytes as a descriptor */
     IPC_QUARANTINE, /* loader: take this module out; master: these are out, by name */
+    IPC_TROUBLE,    /* loader: the text says how a worker died, or with `index` 1 where it is stuck */
     IPC_COMMAND,    /* master: a line of the control socket, and the connection to answer on */
     IPC_GONE        /* loader: all workers have ended */
 };

@@ -309,18 +309,20 @@ static void start_worker(struct loader *l, uint32_t index)
                               .backoff_ms = worker->backoff_ms};
 }
 
-static void log_death(const struct worker *worker, int status)
+static void log_death(const struct loader *l, const struct worker *worker, int status)
 {
-    char where[POSTMORTEM_TEXT];
+    char where[POSTMORTEM_TEXT], text[POSTMORTEM_TEXT + 100];
 
     postmortem_where(running_slot(worker->slot), where);
     if (WIFSIGNALED(status)) {
-        log_error("worker %d died of signal %d (%s) %s", (int)worker->pid, WTERMSIG(status),
-                  strsignal(WTERMSIG(status)), where);
+        snprintf(text, sizeof(text), "worker %d died of signal %d (%s) %s", (int)worker->pid,
+                 WTERMSIG(status), strsignal(WTERMSIG(status)), where);
     } else {
-        log_error("worker %d ended with status %d %s", (int)worker->pid, WEXITSTATUS(status),
-                  where);
+        snprintf(text, sizeof(text), "worker %d ended with status %d %s", (int)worker->pid,
+                 WEXITSTATUS(status), where);
     }
+    log_error("%s", text);
+    ipc_send(l->master, IPC_TROUBLE, 0, text, -1);
 }
 
 /* Who is to blame is remembered; the third time in a minute the module is taken out. SIGKILL and
@@ -360,7 +362,7 @@ static void worker_died(struct loader *l, struct worker *worker, int status)
     close(worker->sock);
     worker->sock = -1;
     if (!is_ours) {
-        log_death(worker, status);
+        log_death(l, worker, status);
         blame(l, worker, status);
     }
     release_slot(worker);
@@ -616,7 +618,7 @@ static bool is_starved(const struct loader *l, const struct worker *worker)
 static void look_at(struct loader *l, struct worker *worker)
 {
     const struct running *slot = running_slot(worker->slot);
-    char where[POSTMORTEM_TEXT];
+    char where[POSTMORTEM_TEXT], text[POSTMORTEM_TEXT + 100];
     struct cpu cpu;
 
     if (!worker->pid || !worker->ready || !worker->slot) {
@@ -637,8 +639,10 @@ static void look_at(struct loader *l, struct worker *worker)
         return;
     }
     postmortem_where(slot, where);
-    log_error("worker %d is stuck for %llu ms %s: it is ended", (int)worker->pid,
-              (unsigned long long)stuck_ms, where);
+    snprintf(text, sizeof(text), "worker %d is stuck for %llu ms %s: it is ended", (int)worker->pid,
+             (unsigned long long)stuck_ms, where);
+    log_error("%s", text);
+    ipc_send(l->master, IPC_TROUBLE, 1, text, -1);
     postmortem_count(slot->module, "stalls");
     worker->stalled = true;
     kill(worker->pid, SIGABRT);

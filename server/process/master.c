@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "process/ipc.h"
@@ -26,6 +27,9 @@
 
 #define RESTART_FIRST_MS 100
 #define RESTART_MAX_MS 5000
+#define ENDING_FEW 2          /* a reload waits while more generations than this are ending */
+#define ENDING_WAIT_MS 10000  /* for so long */
+#define ENDING_MAX 8          /* more than these never are: the oldest does not end its connections */
 
 /* ---- generations ---- */
 
@@ -130,6 +134,43 @@ static void answer_reload(struct master *m)
     }
 }
 
+/* ---- generations that are ending ---- */
+
+static bool is_ending(const struct master *m, const struct generation *g)
+{
+    return g->ready && g != m->serving && g != m->before;
+}
+
+static unsigned ending_count(const struct master *m)
+{
+    unsigned n = 0;
+
+    for (const struct generation *g = m->newest; g; g = g->next) {
+        n += is_ending(m, g);
+    }
+    return n;
+}
+
+/* Connections that can neither move nor end (tunnels through TLS) hold their generation for up to
+ * drain_timeout; there must be a bound all the same to what that costs. */
+static void limit_ending(struct master *m)
+{
+    struct generation *oldest = NULL;
+
+    if (ending_count(m) <= ENDING_MAX) {
+        return;
+    }
+    for (struct generation *g = m->newest; g; g = g->next) {
+        oldest = is_ending(m, g) && !g->stopped ? g : oldest;
+    }
+    if (oldest) {
+        log_warn("generation %u still has connections and is the oldest of more than %d that are "
+                 "ending: it ends now", oldest->number, ENDING_MAX);
+        oldest->stopped = true;
+        ipc_send(oldest->sock, IPC_STOP, 0, NULL, -1);
+    }
+}
+
 /* ---- probation: weir -s reload --confirm ---- */
 
 static void begin_probation(struct master *m, struct generation *before)
@@ -186,6 +227,7 @@ static void become_serving(struct master *m, struct generation *g)
     }
     notify_state("READY=1\nSTATUS=Serving\n");
     tell_ready(m, 0);
+    limit_ending(m);
     answer_reload(m);
 }
 
@@ -218,15 +260,28 @@ static void begin_reload(struct master *m)
     if (!start_generation(m)) {
         control_answer_waiters(&m->control, m->counter + 1,
                                "error\nno process could be started\n");
+        notify_state("READY=1\nSTATUS=Serving; no process could be started for the last reload\n");
     }
+}
+
+/* Generations that are ending each hold a set of workers. In a burst of reloads those of the first
+ * ones would pile up, so the later ones wait a little for them; what cannot end soon is bounded by
+ * limit_ending(). */
+static bool may_reload(const struct master *m)
+{
+    return !is_loading(m) &&
+           (ending_count(m) <= ENDING_FEW || m->reload_wanted_ms + ENDING_WAIT_MS <= clock_now.ms);
 }
 
 /* One that is being loaded may have read the files before they were changed: another follows. */
 static void reload(struct master *m)
 {
     control_wait(&m->control, m->counter + 1);
-    m->reload_wanted = true;
-    if (!is_loading(m)) {
+    if (!m->reload_wanted) {
+        m->reload_wanted = true;
+        m->reload_wanted_ms = clock_now.ms;
+    }
+    if (may_reload(m)) {
         begin_reload(m);
     }
 }
@@ -309,6 +364,11 @@ static void on_loader(struct master *m, struct generation *g)
     case IPC_QUARANTINE:
         quarantine(m, message.text);
         break;
+    case IPC_TROUBLE:
+        *(message.index ? &g->stalls : &g->deaths) += 1;
+        g->trouble_at = time(NULL);
+        snprintf(g->trouble, sizeof(g->trouble), "%.199s", message.text);
+        break;
     case IPC_UNHEALTHY:
         if (m->before && g == m->serving) {
             go_back(m, message.text);
@@ -365,6 +425,9 @@ static void generation_died(struct master *m, struct generation *g, int status)
     if (was_loading && !m->ending) {
         control_answer_waiters(&m->control, g->number,
                                "error\nthe loader died while it was loading\n");
+        if (m->serving) {
+            notify_state("READY=1\nSTATUS=Serving; the loader of the last reload died\n");
+        }
     }
     if ((was_serving || (was_loading && !m->serving)) && !m->ending) {
         log_error("the loader %d died (%s %d); starting another one", (int)g->pid,
@@ -454,26 +517,100 @@ static void upgrade(struct master *m)
 
 /* ---- commands ---- */
 
-static void answer_status(struct master *m)
+static const char *state_of(const struct master *m, const struct generation *g)
 {
-    char since[32] = "-";
+    if (g == m->serving) {
+        return "serving";
+    }
+    return g == m->before ? "kept" : g->refused ? "refused" : g->ready ? "draining" : "loading";
+}
+
+static void format_time(time_t at, char out[32])
+{
+    struct tm tm;
+
+    snprintf(out, 32, "-");
+    if (at && localtime_r(&at, &tm)) {
+        strftime(out, 32, "%Y-%m-%dT%H:%M:%S%z", &tm);
+    }
+}
+
+static bool is_healthy(const struct master *m)
+{
+    const struct generation *g = m->serving;
+
+    return g && !m->quarantined[0] && g->deaths == 0 && g->stalls == 0;
+}
+
+static void write_status(const struct master *m, FILE *out)
+{
     const struct generation *g = m->serving;
     unsigned draining = 0;
-    struct tm tm;
+    char since[32], at[32];
 
     for (const struct generation *other = m->newest; other; other = other->next) {
         draining += other != g && other->ready;
     }
-    if (g && localtime_r(&g->since, &tm)) {
-        strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%S%z", &tm);
+    format_time(g ? g->since : 0, since);
+    fprintf(out, "state       %s\nmaster      %d\ngeneration  %u\nsince       %s\nloader      %d\n"
+            "workers     %u\ndraining    %u\nconfig      %s\n",
+            is_healthy(m) ? "serving" : g ? "DEGRADED" : "NOT SERVING", (int)getpid(),
+            g ? g->number : 0, since, g ? (int)g->pid : 0, g ? g->workers : 0, draining,
+            m->config_path);
+    if (m->quarantined[0]) {
+        fprintf(out, "QUARANTINE  %s\n", m->quarantined);
     }
-    control_answer(&m->control,
-                   "ok\nmaster      %d\ngeneration  %u\nsince       %s\nloader      %d\n"
-                   "workers     %u\ndraining    %u\nconfig      %s\n%s%s%s",
-                   (int)getpid(), g ? g->number : 0, since, g ? (int)g->pid : 0,
-                   g ? g->workers : 0, draining, m->config_path,
-                   m->quarantined[0] ? "QUARANTINE  " : "", m->quarantined,
-                   m->quarantined[0] ? "\n" : "");
+    if (g && g->deaths + g->stalls) {
+        format_time(g->trouble_at, at);
+        fprintf(out, "TROUBLE     %u workers died, %u were stuck; the last at %s: %s\n", g->deaths,
+                g->stalls, at, g->trouble);
+    }
+}
+
+static void write_status_json(const struct master *m, FILE *out)
+{
+    struct json json = {.out = out};
+    char since[32];
+
+    json_open(&json, NULL, '{');
+    json_bool(&json, "healthy", is_healthy(m));
+    json_int(&json, "master", getpid());
+    json_int(&json, "generation", m->serving ? m->serving->number : 0);
+    json_text(&json, "config", m->config_path);
+    json_text(&json, "quarantine", m->quarantined);
+    json_open(&json, "generations", '[');
+    for (const struct generation *g = m->newest; g; g = g->next) {
+        format_time(g->since, since);
+        json_open(&json, NULL, '{');
+        json_int(&json, "generation", g->number);
+        json_text(&json, "state", state_of(m, g));
+        json_text(&json, "since", since);
+        json_int(&json, "loader", g->pid);
+        json_int(&json, "workers", g->workers);
+        json_int(&json, "deaths", g->deaths);
+        json_int(&json, "stalls", g->stalls);
+        json_text(&json, "trouble", g->deaths + g->stalls ? g->trouble : NULL);
+        json_close(&json, '}');
+    }
+    json_close(&json, ']');
+    json_close(&json, '}');
+    fputc('\n', out);
+}
+
+static void answer_status(struct master *m, bool as_json)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+
+    if (!out) {
+        control_answer(&m->control, "error\nout of memory\n");
+        return;
+    }
+    (as_json ? write_status_json : write_status)(m, out);
+    fclose(out);
+    control_answer(&m->control, "ok\n%s", text);
+    free(text);
 }
 
 /* "reload", or "reload CONFIRM-MS MAX-5XX": milliseconds, and of 10000 answers (4294967295: any). */
@@ -517,8 +654,8 @@ static void on_command(struct master *m, const char *command)
                                              : "error\nthere is nothing to confirm\n");
     } else if (strcmp(command, "upgrade") == 0) {
         upgrade(m);
-    } else if (strcmp(command, "status") == 0) {
-        answer_status(m);
+    } else if (strcmp(command, "status") == 0 || strcmp(command, "status --json") == 0) {
+        answer_status(m, command[6] != '\0');
     } else if (strcmp(command, "reopen") == 0) {
         reopen(m);
         control_answer(&m->control, "ok\n");
@@ -579,6 +716,10 @@ static int wait_ms(const struct master *m)
     if (m->confirm_at_ms && (due == 0 || m->confirm_at_ms < due)) {
         due = m->confirm_at_ms;
     }
+    uint64_t reload_ms = m->reload_wanted_ms + ENDING_WAIT_MS;
+    if (m->reload_wanted && !is_loading(m) && (due == 0 || reload_ms < due)) {
+        due = reload_ms;
+    }
     if (due == 0) {
         return -1;
     }
@@ -620,7 +761,7 @@ static void turn(struct master *m, int signals)
         m->restart_at_ms = 0;
         start_generation(m);
     }
-    if (m->reload_wanted && !m->ending && !is_loading(m)) {
+    if (m->reload_wanted && !m->ending && may_reload(m)) {
         begin_reload(m);
     }
 }

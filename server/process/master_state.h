@@ -24,9 +24,13 @@ struct generation {
     pid_t pid;
     int sock;
     bool ready, refused;
+    bool stopped;            /* it was told to end at once */
     bool accepts;            /* takes connections, or may still do so */
     time_t since;
     uint32_t workers;
+    uint32_t deaths, stalls; /* of workers */
+    time_t trouble_at;       /* the last of them, and what the log says of it */
+    char trouble[200];
 };
 
 struct master {
@@ -47,7 +51,8 @@ struct master {
     char secret[65];         /* 32 bytes as hexadecimal digits */
     int ready_fd;
     bool ending;
-    bool reload_wanted;      /* as soon as nothing is being loaded */
+    bool reload_wanted;      /* as soon as may be */
+    uint64_t reload_wanted_ms; /* since when */
     uint64_t restart_at_ms;  /* 0: not waiting to start a generation */
     uint64_t restart_ms;
     int status;

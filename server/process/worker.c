@@ -14,6 +14,7 @@
 #include "http/server.h"
 #include "module/watch.h"
 #include "net/loop.h"
+#include "process/figures.h"
 #include "process/ipc.h"
 #include "process/privilege.h"
 #include "process/sandbox.h"
@@ -44,6 +45,16 @@ static void raise_file_limit(int64_t connections)
                  "the limit (LimitNOFILE= of the service, ulimit -n), or lower the option",
                  (long long)connections, (unsigned long long)wanted,
                  (unsigned long long)limit.rlim_cur);
+    }
+}
+
+/* A leak ends here, in this process, and not with the machine's memory. Zones do not count. */
+static void limit_memory(uint64_t bytes)
+{
+    struct rlimit limit = {.rlim_cur = (rlim_t)bytes, .rlim_max = (rlim_t)bytes};
+
+    if (bytes && setrlimit(RLIMIT_DATA, &limit) != 0) {
+        log_warn("server.worker_memory: %s", strerror(errno));
     }
 }
 
@@ -154,6 +165,7 @@ _Noreturn void worker_main(struct config *config, const struct listen_fd *fds, u
     running_catch_faults();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     raise_file_limit(config->server.connections);
+    limit_memory(config->server.worker_memory);
     if (!privilege_find(&config->server, &privilege, error, sizeof(error)) ||
         !privilege_drop(&privilege)) {
         log_error("the worker user cannot be assumed: %s", strerror(errno));
@@ -167,6 +179,7 @@ _Noreturn void worker_main(struct config *config, const struct listen_fd *fds, u
     clock_update();
     loop_init();
     start_modules();
+    figures_start(config);
     event_assign(&event, loop.base, sock, EV_READ | EV_PERSIST, on_message, NULL);
     event_add(&event, NULL);
     if (server_start(config, fds, n, lobby[0]) != 0 || ipc_send(sock, IPC_READY, 0, NULL, -1) != 0) {

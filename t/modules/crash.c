@@ -4,12 +4,54 @@
 #include <stdlib.h>
 #include <weir/module.h>
 
-enum mode { MODE_NULL, MODE_ABORT, MODE_EXIT, MODE_SPIN, MODE_STACK, MODE_NONSENSE };
-static const char *const modes[] = {"null", "abort", "exit", "spin", "stack", "nonsense", NULL};
+enum mode {
+    MODE_NULL,
+    MODE_ABORT,
+    MODE_EXIT,
+    MODE_SPIN,
+    MODE_STACK,
+    MODE_NONSENSE,
+    MODE_LEAK,
+    MODE_LOCK, /* dies with the lock */
+    MODE_UNLOCK /* takes it and gives it back */
+};
+static const char *const modes[] = {"null",     "abort", "exit", "spin",   "stack",
+                                    "nonsense", "leak",  "lock", "unlock", NULL};
 
 struct conf {
     uint32_t mode;
+    weir_zone *zone;
 };
+
+static void commit(weir_cfg *cfg, void *conf_)
+{
+    struct conf *conf = conf_;
+
+    conf->zone = weir_cfg_zone(cfg, "crash", 4096, 1, 1);
+}
+
+/* A little more with each request, all of it used, until there is none. */
+static void leak(void)
+{
+    enum { PIECE = 8 * 1024 * 1024 };
+    volatile char *piece = malloc(PIECE);
+
+    for (size_t i = 0; i < PIECE; i += 4096) {
+        piece[i] = 1;
+    }
+}
+
+static weir_rc use_lock(const struct conf *conf)
+{
+    if (weir_zone_lock(conf->zone, 0) == WEIR_GONE) {
+        weir_log(WEIR_LOG_WARN, NULL, "the lock's owner had died: repaired");
+    }
+    if (conf->mode == MODE_LOCK) {
+        raise(SIGKILL);
+    }
+    weir_zone_unlock(conf->zone, 0);
+    return WEIR_NEXT;
+}
 
 static const weir_opt options[] = {
     {.name = "mode", .type = WEIR_T_ENUM, .names = modes, .offset = offsetof(struct conf, mode)},
@@ -45,6 +87,12 @@ static weir_rc on_request(weir_req *req, const void *conf_)
         }
     case MODE_STACK:
         return overflow(&n);
+    case MODE_LEAK:
+        leak();
+        break;
+    case MODE_LOCK:
+    case MODE_UNLOCK:
+        return use_lock(conf);
     default:
         return 999;
     }
@@ -62,6 +110,7 @@ static const weir_module module = {
     .opts = options,
     .opt_n = WEIR_COUNT(options),
     .conf_size = sizeof(struct conf),
+    .commit = commit,
 };
 
-WEIR_MODULE(crash, 1, "", module)
+WEIR_MODULE(crash, 3, "", module)
