@@ -363,6 +363,7 @@ static void begin_request(struct client *client, size_t used)
 
     req->head_buf = buf_retain(client->in);
     consume(client, used);
+    client->scanned = 0; /* the next head is another one, however much of it is here */
     client->state = CLIENT_BUSY;
     client->served++;
     timer_stop(&client->conn.timer);
