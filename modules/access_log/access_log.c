@@ -1,29 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* access_log - one line per request, buffered, to a file that may be rotated away. */
+/* access_log - one line per request: when, and what is in it. Where it goes is in sink.h. */
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <weir/module.h>
-#include <weir/utf8.h>
 
-#define LINE_MAX_BYTES 16384
-
-/* An open file; confs that name the same one share it. Made by commit, one per process after fork. */
-struct sink {
-    struct sink *next;
-    char *path;          /* NULL: standard output */
-    int fd;
-    char *buffer;
-    size_t used, size;
-    uint64_t flush_ms;
-    uint64_t timer;      /* 0: nothing is waiting */
-    uint64_t lost;       /* lines that the disk did not take */
-};
+#include "line.h"
+#include "sink.h"
 
 enum format {
     FORMAT_COMBINED,
@@ -37,15 +22,21 @@ struct part {
     const weir_template *variable; /* NULL: text */
 };
 
+#define SHARE_ALL ((uint64_t)1 << 32)
+
 struct conf {
     weir_str path;
     const weir_template *format, *when;
+    weir_map fields; /* of const weir_template * */
+    weir_str sample;
     uint64_t buffer, flush_ms;
     /* made by check and commit */
     enum format kind;
     struct part *parts; /* FORMAT_TEMPLATE */
     uint32_t part_n;
     struct sink *sink;
+    uint64_t share;     /* of SHARE_ALL request ids: which are logged */
+    size_t json_room;
     /* what the built-in formats are made of */
     const weir_template *time_local, *time_iso, *request, *bytes, *upstream_addr, *upstream_status,
         *request_time, *reason;
@@ -56,19 +47,31 @@ static const weir_opt opts[] = {
      .type = WEIR_T_STR,
      .flags = WEIR_OPT_REQUIRED,
      .offset = offsetof(struct conf, path),
-     .doc = "The file, or \"stdout\".",
+     .doc = "The file, \"stdout\", \"syslog:unix:/dev/log\" or \"syslog:udp://HOST:PORT\".",
      .example = "\"/var/log/weir/access.log\""},
     {.name = "format",
      .type = WEIR_T_TEMPLATE,
-     .flags = WEIR_OPT_RESPONSE,
+     .flags = WEIR_OPT_RESPONSE | WEIR_OPT_LOG,
      .offset = offsetof(struct conf, format),
      .dflt = "combined",
      .doc = "\"combined\", \"json\" or a template."},
     {.name = "when",
      .type = WEIR_T_TEMPLATE,
-     .flags = WEIR_OPT_RESPONSE,
+     .flags = WEIR_OPT_RESPONSE | WEIR_OPT_LOG,
      .offset = offsetof(struct conf, when),
      .doc = "Only requests for which this is neither empty nor \"0\" are logged."},
+    {.name = "fields",
+     .type = WEIR_T_MAP | WEIR_T_TEMPLATE,
+     .flags = WEIR_OPT_RESPONSE | WEIR_OPT_LOG,
+     .offset = offsetof(struct conf, fields),
+     .doc = "More keys of a JSON line, and their values.",
+     .example = "{ trace = \"$trace_id\"; }"},
+    {.name = "sample",
+     .type = WEIR_T_STR,
+     .offset = offsetof(struct conf, sample),
+     .dflt = "100%",
+     .doc = "The share of requests that are logged, chosen by their ids: all logs have the same ones.",
+     .example = "\"5%\""},
     {.name = "buffer",
      .type = WEIR_T_SIZE,
      .offset = offsetof(struct conf, buffer),
@@ -83,121 +86,7 @@ static const weir_opt opts[] = {
      .doc = "How long a line may be held back."},
 };
 
-static struct sink *sinks;
-
-/* ---- writing ---- */
-
-static void flush(struct sink *sink)
-{
-    size_t done = 0;
-
-    weir_timer_stop(sink->timer);
-    sink->timer = 0;
-    while (done < sink->used) {
-        ssize_t n = write(sink->fd, sink->buffer + done, sink->used - done);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            /* Waiting for a disk would stop the service; lines are counted, and that is said. */
-            for (size_t i = done; i < sink->used; i++) {
-                sink->lost += sink->buffer[i] == '\n';
-            }
-            weir_log(WEIR_LOG_ERROR, NULL, "access_log %s: %s: %llu lines are lost so far",
-                     sink->path ? sink->path : "stdout", strerror(errno),
-                     (unsigned long long)sink->lost);
-            break;
-        }
-        done += (size_t)n;
-    }
-    sink->used = 0;
-}
-
-static void on_flush_timer(void *arg)
-{
-    struct sink *sink = arg;
-
-    sink->timer = 0;
-    flush(sink);
-}
-
-static void put_line(struct sink *sink, const char *line, size_t n)
-{
-    if (sink->used + n > sink->size) {
-        flush(sink);
-    }
-    memcpy(sink->buffer + sink->used, line, n);
-    sink->used += n;
-    if (sink->size <= LINE_MAX_BYTES) {
-        flush(sink);
-    } else if (!sink->timer) {
-        sink->timer = weir_timer_start(sink->flush_ms, on_flush_timer, sink);
-    }
-}
-
 /* ---- lines ---- */
-
-struct line {
-    char text[LINE_MAX_BYTES];
-    size_t n;
-};
-
-static void put(struct line *line, const char *p, size_t n)
-{
-    size_t room = sizeof(line->text) - 1 - line->n; /* the newline always fits */
-
-    n = n < room ? n : room;
-    memcpy(line->text + line->n, p, n);
-    line->n += n;
-}
-
-static void put_text(struct line *line, const char *text)
-{
-    put(line, text, strlen(text));
-}
-
-/* As nginx and Apache do it: what could end a line or a quoted part becomes \xHH. */
-static void put_escaped(struct line *line, weir_str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        char hex[5];
-
-        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
-            snprintf(hex, sizeof(hex), "\\x%02X", c);
-            put(line, hex, 4);
-        } else {
-            put(line, s.p + i, 1);
-        }
-    }
-}
-
-/* A JSON string; bytes that are not UTF-8 become the character of that number. */
-static void put_json(struct line *line, const char *key, weir_str s)
-{
-    put_text(line, line->n == 0 ? "{\"" : ",\"");
-    put_text(line, key);
-    put_text(line, "\":\"");
-    for (size_t i = 0; i < s.n;) {
-        unsigned char c = (unsigned char)s.p[i];
-        size_t length = weir_utf8_length(s.p + i, s.n - i);
-        char hex[7];
-
-        if (sizeof(line->text) - line->n < 512) {
-            break; /* room for the keys that follow: a cut value is still valid JSON */
-        }
-        if (c < 0x20 || c == 0x7f || c == '"' || c == '\\' || length == 0) {
-            snprintf(hex, sizeof(hex), "\\u%04x", c);
-            put(line, hex, 6);
-            i++;
-        } else {
-            put(line, s.p + i, length);
-            i += length;
-        }
-    }
-    put_text(line, "\"");
-}
 
 static weir_str eval(weir_req *req, const weir_template *template_)
 {
@@ -225,44 +114,73 @@ static void put_combined(struct line *line, weir_req *req, const struct conf *co
 {
     char status[16];
 
-    put_escaped(line, or_dash(weir_get(req, WEIR_GET_CLIENT_ADDR)));
-    put_text(line, " - - [");
-    put_escaped(line, eval(req, conf->time_local));
-    put_text(line, "] \"");
-    put_escaped(line, eval(req, conf->request));
+    line_put_escaped(line, or_dash(weir_get(req, WEIR_GET_CLIENT_ADDR)));
+    line_put_text(line, " - - [");
+    line_put_escaped(line, eval(req, conf->time_local));
+    line_put_text(line, "] \"");
+    line_put_escaped(line, eval(req, conf->request));
     snprintf(status, sizeof(status), "\" %03u ", weir_status(req));
-    put_text(line, status);
-    put_escaped(line, eval(req, conf->bytes));
-    put_text(line, " \"");
-    put_escaped(line, or_dash(field(req, WEIR_F_REFERER)));
-    put_text(line, "\" \"");
-    put_escaped(line, or_dash(field(req, WEIR_F_USER_AGENT)));
-    put_text(line, "\"");
+    line_put_text(line, status);
+    line_put_escaped(line, eval(req, conf->bytes));
+    line_put_text(line, " \"");
+    line_put_escaped(line, or_dash(field(req, WEIR_F_REFERER)));
+    line_put_text(line, "\" \"");
+    line_put_escaped(line, or_dash(field(req, WEIR_F_USER_AGENT)));
+    line_put_text(line, "\"");
 }
+
+/* The keys whose values come from the request itself. */
+static const struct {
+    const char *key;
+    weir_get_what what;
+} json_keys[] = {
+    {"remote_addr", WEIR_GET_CLIENT_ADDR}, {"host", WEIR_GET_HOST},
+    {"method", WEIR_GET_METHOD},           {"uri", WEIR_GET_TARGET},
+    {"protocol", WEIR_GET_PROTOCOL},       {"request_id", WEIR_GET_ID},
+};
+
+/* All keys together: for what a line has to keep free, whatever clients send. */
+#define OTHER_KEYS "time status bytes_sent request_time referer user_agent upstream_addr "           \
+                   "upstream_status reason"
+#define OTHER_KEYS_N 9
 
 static void put_json_line(struct line *line, weir_req *req, const struct conf *conf)
 {
+    const weir_template *const *fields = conf->fields.items;
     char status[16];
+    int n = snprintf(status, sizeof(status), "%u", weir_status(req));
 
-    put_json(line, "time", eval(req, conf->time_iso));
-    put_json(line, "remote_addr", weir_get(req, WEIR_GET_CLIENT_ADDR));
-    put_json(line, "host", weir_get(req, WEIR_GET_HOST));
-    put_json(line, "method", weir_get(req, WEIR_GET_METHOD));
-    put_json(line, "uri", weir_get(req, WEIR_GET_TARGET));
-    put_json(line, "protocol", weir_get(req, WEIR_GET_PROTOCOL));
-    snprintf(status, sizeof(status), ",\"status\":%u", weir_status(req));
-    put_text(line, status);
-    put_text(line, ",\"bytes_sent\":");
-    put_escaped(line, eval(req, conf->bytes));
-    put_text(line, ",\"request_time\":");
-    put_escaped(line, eval(req, conf->request_time));
-    put_json(line, "referer", field(req, WEIR_F_REFERER));
-    put_json(line, "user_agent", field(req, WEIR_F_USER_AGENT));
-    put_json(line, "request_id", weir_get(req, WEIR_GET_ID));
-    put_json(line, "upstream_addr", eval(req, conf->upstream_addr));
-    put_json(line, "upstream_status", eval(req, conf->upstream_status));
-    put_json(line, "reason", eval(req, conf->reason));
-    put_text(line, "}");
+    line_json_begin(line, conf->json_room);
+    line_json(line, WEIR_STR("time"), eval(req, conf->time_iso));
+    line_json_number(line, WEIR_STR("status"), (weir_str){status, (size_t)n});
+    line_json_number(line, WEIR_STR("bytes_sent"), eval(req, conf->bytes));
+    line_json_number(line, WEIR_STR("request_time"), eval(req, conf->request_time));
+    for (size_t i = 0; i < WEIR_COUNT(json_keys); i++) {
+        line_json(line, (weir_str){json_keys[i].key, strlen(json_keys[i].key)},
+                  weir_get(req, json_keys[i].what));
+    }
+    line_json(line, WEIR_STR("upstream_addr"), eval(req, conf->upstream_addr));
+    line_json(line, WEIR_STR("upstream_status"), eval(req, conf->upstream_status));
+    line_json(line, WEIR_STR("reason"), eval(req, conf->reason));
+    for (size_t i = 0; i < conf->fields.n; i++) {
+        line_json(line, conf->fields.keys[i], eval(req, fields[i]));
+    }
+    line_json(line, WEIR_STR("referer"), field(req, WEIR_F_REFERER));
+    line_json(line, WEIR_STR("user_agent"), field(req, WEIR_F_USER_AGENT));
+    line_json_end(line);
+}
+
+static size_t json_room(const struct conf *conf)
+{
+    size_t bytes = sizeof(OTHER_KEYS), keys = OTHER_KEYS_N + WEIR_COUNT(json_keys) + conf->fields.n;
+
+    for (size_t i = 0; i < WEIR_COUNT(json_keys); i++) {
+        bytes += strlen(json_keys[i].key);
+    }
+    for (size_t i = 0; i < conf->fields.n; i++) {
+        bytes += conf->fields.keys[i].n;
+    }
+    return line_json_room(bytes, keys);
 }
 
 /* What the admin wrote is taken as it is; only what a client may have sent is escaped. */
@@ -272,17 +190,32 @@ static void put_template(struct line *line, weir_req *req, const struct conf *co
         const struct part *part = &conf->parts[i];
 
         if (part->variable) {
-            put_escaped(line, or_dash(eval(req, part->variable)));
+            line_put_escaped(line, or_dash(eval(req, part->variable)));
         } else {
-            put(line, part->text.p, part->text.n);
+            line_put(line, part->text.p, part->text.n);
         }
     }
+}
+
+/* By the id's first 32 bits. */
+static bool is_in_sample(weir_req *req, const struct conf *conf)
+{
+    char digits[9] = "";
+
+    if (conf->share >= SHARE_ALL) {
+        return true;
+    }
+    memcpy(digits, weir_get(req, WEIR_GET_ID).p, 8);
+    return strtoul(digits, NULL, 16) < conf->share;
 }
 
 static bool is_wanted(weir_req *req, const struct conf *conf)
 {
     weir_str value;
 
+    if (!is_in_sample(req, conf)) {
+        return false;
+    }
     if (!conf->when) {
         return true;
     }
@@ -295,7 +228,7 @@ static weir_rc on_log(weir_req *req, const void *conf_)
     const struct conf *conf = conf_;
     struct line line;
 
-    line.n = 0;
+    line_init(&line);
     if (!conf->sink || !is_wanted(req, conf)) {
         return WEIR_NEXT;
     }
@@ -306,16 +239,15 @@ static weir_rc on_log(weir_req *req, const void *conf_)
     } else {
         put_template(&line, req, conf);
     }
-    line.text[line.n++] = '\n';
-    put_line(conf->sink, line.text, line.n);
+    line_end(&line);
+    sink_put(conf->sink, line.text, line.n);
     return WEIR_NEXT;
 }
 
-/* ---- files ---- */
+/* ---- configuration ---- */
 
-static void check(weir_cfg *cfg, void *conf_)
+static void check_format(weir_cfg *cfg, struct conf *conf)
 {
-    struct conf *conf = conf_;
     bool is_constant = false;
     weir_str text = weir_template_text(conf->format, &is_constant);
 
@@ -332,14 +264,38 @@ static void check(weir_cfg *cfg, void *conf_)
     }
 }
 
-static struct sink *find_sink(const char *path)
+static void check_sample(weir_cfg *cfg, struct conf *conf)
 {
-    for (struct sink *sink = sinks; sink; sink = sink->next) {
-        if (path ? sink->path && strcmp(sink->path, path) == 0 : !sink->path) {
-            return sink;
-        }
+    char *end;
+    double percent = strtod(conf->sample.p, &end);
+
+    if (conf->sample.n == 0 || !isdigit((unsigned char)conf->sample.p[0]) || strcmp(end, "%") != 0 ||
+        percent > 100) {
+        weir_cfg_error(cfg, "sample", "\"%s\": expected a percentage such as \"5%%\"",
+                       conf->sample.p);
+        return;
     }
-    return NULL;
+    conf->share = (uint64_t)(percent / 100 * (double)SHARE_ALL + 0.5);
+}
+
+static void check(weir_cfg *cfg, void *conf_)
+{
+    struct conf *conf = conf_;
+
+    check_format(cfg, conf);
+    check_sample(cfg, conf);
+    if (sink_is_syslog(conf->path) && !sink_syslog_is_valid(conf->path)) {
+        weir_cfg_error(cfg, "path", "\"%s\": expected \"syslog:unix:/PATH\" or "
+                                    "\"syslog:udp://HOST:PORT\"", conf->path.p);
+    }
+    if (conf->fields.n && conf->kind != FORMAT_JSON && weir_cfg_is_own(cfg, "fields")) {
+        weir_cfg_error(cfg, "fields", "only a line in JSON has keys: set format = \"json\"");
+    }
+    conf->json_room = json_room(conf);
+    if (conf->json_room > LINE_MAX_BYTES / 2) {
+        weir_cfg_error(cfg, "fields", "there are too many: a line has room for %d bytes",
+                       LINE_MAX_BYTES);
+    }
 }
 
 static void compile_parts(weir_cfg *cfg, struct conf *conf)
@@ -396,55 +352,12 @@ static void split_template(weir_cfg *cfg, struct conf *conf)
 static void commit(weir_cfg *cfg, void *conf_)
 {
     struct conf *conf = conf_;
-    const char *path = strcmp(conf->path.p, "stdout") == 0 ? NULL : conf->path.p;
 
     compile_parts(cfg, conf);
     if (conf->kind == FORMAT_TEMPLATE) {
         split_template(cfg, conf);
     }
-    conf->sink = find_sink(path);
-    if (conf->sink) {
-        return;
-    }
-    struct sink *sink = weir_cfg_alloc(cfg, sizeof(*sink));
-    sink->fd = path ? weir_cfg_open_log(cfg, "path", path) : STDOUT_FILENO;
-    if (sink->fd < 0) {
-        return;
-    }
-    sink->path = path ? strdup(path) : NULL;
-    sink->size = conf->buffer > LINE_MAX_BYTES ? conf->buffer : LINE_MAX_BYTES;
-    sink->buffer = weir_cfg_alloc(cfg, sink->size);
-    sink->flush_ms = conf->flush_ms;
-    sink->next = sinks;
-    sinks = sink;
-    conf->sink = sink;
-}
-
-static void worker_stop(void)
-{
-    for (struct sink *sink = sinks; sink; sink = sink->next) {
-        flush(sink);
-    }
-}
-
-static void reopen(void)
-{
-    for (struct sink *sink = sinks; sink; sink = sink->next) {
-        if (!sink->path) {
-            continue;
-        }
-        if (sink->used) {
-            flush(sink);
-        }
-        int fd = open(sink->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-        if (fd < 0) {
-            weir_log(WEIR_LOG_ERROR, NULL, "access_log %s cannot be opened again: %s; the old file "
-                                           "goes on", sink->path, strerror(errno));
-            continue;
-        }
-        dup3(fd, sink->fd, O_CLOEXEC);
-        close(fd);
-    }
+    conf->sink = sink_open(cfg, conf->path.p, conf->buffer, conf->flush_ms);
 }
 
 static const weir_hook hooks[] = {{.phase = WEIR_LOG, .fn = on_log}};
@@ -461,8 +374,8 @@ static const weir_module module = {
     .conf_size = sizeof(struct conf),
     .check = check,
     .commit = commit,
-    .worker_stop = worker_stop,
-    .reopen = reopen,
+    .worker_stop = sinks_stop,
+    .reopen = sinks_reopen,
 };
 
-WEIR_MODULE(access_log, 1, "", module)
+WEIR_MODULE(access_log, 3, "", module)
