@@ -60,6 +60,7 @@ static const char usage_text[] =
     "       weir peers [UPSTREAM [add|drain|disable|enable|weight ADDRESS [N]]] [--json]\n"
     "                                            upstreams' peers, and orders for them\n"
     "       weir why REQUEST_ID [--json]         what the logs say of a request, and what to do\n"
+    "       weir import nginx PATH [-o FOLDER]   weir's configuration for one of nginx\n"
     "       weir modules [NAME]                  installed modules, or a module's options\n"
     "       weir -v | -V                         version; with ABI, build and libraries\n";
 
@@ -361,9 +362,31 @@ static int run_daemon(const struct options *o)
     return master_main(o->config, ready[1]);
 }
 
+/* Another server's configuration is read by a program of its own, which lies beside this one while
+ * that has not been installed. */
+static int import(char **argv)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    if (!argv[0] || strcmp(argv[0], "nginx") != 0) {
+        return usage_error("import knows nginx, not", argv[0] ? argv[0] : "");
+    }
+    while (n > 0 && path[n - 1] != '/') {
+        n--;
+    }
+    if (n > 0 && (size_t)n < sizeof(path) - sizeof("import/nginx")) {
+        memcpy(path + n, "import/nginx", sizeof("import/nginx"));
+        execv(path, argv);
+    }
+    execv(WEIR_IMPORTDIR "/nginx", argv);
+    fprintf(stderr, "weir: " WEIR_IMPORTDIR "/nginx: %s: it needs perl\n", strerror(errno));
+    return EXIT_FAILED;
+}
+
 /* ---- words ---- */
 
-static const char *const later[] = {"test", "import", "enable", "disable"};
+static const char *const later[] = {"test", "enable", "disable"};
 
 static const struct {
     const char *name;
@@ -527,6 +550,9 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], CHECK_ARGUMENT) == 0) {
         fputs(MASTER_STATE, stdout);
         return EXIT_FINE;
+    }
+    if (argc > 1 && strcmp(argv[1], "import") == 0) {
+        return import(argv + 2);
     }
     int rc = parse(&o, argv);
     if (rc != EXIT_FINE) {
