@@ -17,6 +17,9 @@ enum {
     CODER_MORE = 1  /* there is more to come out: call again with room */
 };
 
+/* With less room zlib says over and over that it has flushed (zlib.h, deflate()). */
+#define CODER_FLUSH_ROOM 8
+
 struct coder {
     const char *name;       /* as in Content-Encoding */
     const char *other_name; /* an older one that clients may accept it by; may be NULL */
