@@ -74,6 +74,9 @@ static void open_filters(struct weir_req *req, struct filter_chain *chain, weir_
             chain->stages[chain->n++] = (struct filter_stage){
                 .ops = filter->ops, .module = filter->module, .state = state};
             *props |= filter->ops->props;
+            if (side == WEIR_RESPONSE && filter->ops->props & WEIR_FILTER_LENGTH) {
+                req->length = -1; /* those behind it see another body than the source's */
+            }
         } else if (rc != WEIR_NEXT) {
             request_log(req, WEIR_LOG_ERROR, "module %.*s: its filter %s failed to open",
                         (int)filter->module->name.n, filter->module->name.p, filter->ops->name);

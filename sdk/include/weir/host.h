@@ -223,7 +223,8 @@ static inline uint32_t weir_status(const weir_req *req)
     return weir_host_->req->status(req);
 }
 
-/* Length of the response's body as its source has it; -1: not known. Since 0.3. */
+/* Length of the response's body as its source has it; -1: not known, or a filter changes it (in a filter's
+ * open(): one in front of it). Since 0.3. */
 static inline int64_t weir_response_length(const weir_req *req)
 {
     return weir_host_->req->length(req);
