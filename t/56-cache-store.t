@@ -111,9 +111,11 @@ my $kills = $stress ? 200 : 8;
 for my $i (1 .. $kills) {
     my @clients = map { my $c = client($weir); $c->send("GET /300000/k$i-$_ HTTP/1.1\r\nHost: test\r\n\r\n"); $c } 1 .. 4;
     wait_for { asked("/300000/k$i-1") };
-    my @workers = $weir->worker_pids;
-    kill 'KILL', $workers[$i % 2] if @workers > 1;
-    wait_for { (() = $weir->worker_pids) == 2 && !grep { $_ == $workers[$i % 2] } $weir->worker_pids };
+    my @workers;
+    wait_for { (@workers = $weir->worker_pids) == 2 } or last;
+    my $killed = $workers[$i % 2];
+    kill 'KILL', $killed;
+    wait_for { my @now = $weir->worker_pids; @now == 2 && !grep { $_ == $killed } @now } or fail("worker $i comes back");
 }
 is scalar(grep { right($weir, "/300000/k$_-1") && right($weir, "/300000/k$_-1") } 1 .. $kills), $kills,
     "after $kills killed workers all is right";

@@ -113,20 +113,11 @@ static weir_str content_range(struct state *s, const struct part *part, uint64_t
 static struct part choose_part(struct state *s, int64_t length)
 {
     const struct object *object = s->stored;
-    struct message request = request_message(s), response = {0};
+    struct message request = request_message(s);
     struct part part = {.status = object->status};
-    weir_field fields[2];
-    weir_field field;
-    size_t at = 0;
+    struct validators v = stored_validators(object);
 
-    while (object_field(object, &at, &field)) {
-        if ((field.id == WEIR_F_ETAG || field.id == WEIR_F_LAST_MODIFIED) && response.n < 2) {
-            fields[response.n++] = field;
-        }
-    }
-    response.fields = fields;
-    struct validators v = validators_of(&response, object->freshness.date_s);
-    if (object->status != 200 || s->is_background) {
+    if ((object->status != 200 && object->status != 206) || s->is_background) {
         return part;
     }
     if (conditions_not_modified(&request, &v)) {
@@ -150,7 +141,8 @@ static struct part choose_part(struct state *s, int64_t length)
 
 weir_rc answer_stored(struct state *s)
 {
-    uint64_t length = s->stored->body_n;
+    struct content_range stored = stored_range(s->stored);
+    uint64_t length = stored.length;
     struct part part = choose_part(s, (int64_t)length);
 
     s->from_store = true;
@@ -169,7 +161,9 @@ weir_rc answer_stored(struct state *s)
     }
     uint64_t n = part.status == 206 ? part.last - part.first + 1 : length;
     if (n && s->method.n == 3) {
-        held_send(s->held, weir_body(s->req), part.first, n);
+        uint64_t first = part.status == 206 ? part.first - stored.first : 0;
+
+        held_send(s->held, weir_body(s->req), first, n);
     }
     return weir_respond(s->req, part.status, (int64_t)n);
 }

@@ -39,7 +39,9 @@ enum store_reason capture_decide(struct state *s, const struct message *response
                                       .heuristic_max_s =
                                           (int64_t)(s->conf->heuristic_max_ms / 1000),
                                       .ignore = s->conf->ignore_flags};
-    const struct exchange_head head = {.method = s->is_background ? WEIR_STR("GET") : s->method,
+    /* A HEAD that validates is about a stored response to GET. */
+    bool is_get = s->is_background || s->plan == PLAN_VALIDATE;
+    const struct exchange_head head = {.method = is_get ? WEIR_STR("GET") : s->method,
                                        .request = request_message(s),
                                        .status = status,
                                        .response = *response,
@@ -143,10 +145,16 @@ void capture_head(struct state *s)
 {
     struct message response = response_message(s->req);
     uint32_t status = weir_status(s->req);
+    int64_t part_length = -1;
     struct cache_control cc;
     struct freshness f;
 
-    if (s->plan != PLAN_FETCH && s->plan != PLAN_VALIDATE) {
+    if (word_is(s->method, WEIR_STR("HEAD"))) { /* there is no body to store */
+        lead_end(s, 0);
+        return;
+    }
+    if ((s->plan != PLAN_FETCH && s->plan != PLAN_VALIDATE && s->plan != PLAN_PART) ||
+        (s->plan == PLAN_PART && !part_capture(s, &response, &status, &part_length))) {
         return;
     }
     s->status.fwd_status = 0;
@@ -155,7 +163,7 @@ void capture_head(struct state *s)
         lead_end(s, weir_wall_ms() + PASS_MS);
         return;
     }
-    enum store_reason reason = capture_decide(s, &response, status, &cc, &f);
+    enum store_reason reason = capture_decide(s, &response, status == 206 && part_length >= 0 ? 200 : status, &cc, &f);
     s->reason = store_reason_text(reason);
     if (reason != STORE_YES) {
         s->status.detail = s->reason;
@@ -167,7 +175,7 @@ void capture_head(struct state *s)
         lead_end(s, weir_wall_ms() + PASS_MS);
         return;
     }
-    s->length = body_length(&response);
+    s->length = part_length >= 0 ? part_length : body_length(&response);
     if (s->length >= 0 && s->conf->max_object && (uint64_t)s->length > s->conf->max_object) {
         s->reason = s->status.detail = "too-large";
         lead_end(s, weir_wall_ms() + PASS_MS);
@@ -179,6 +187,31 @@ void capture_head(struct state *s)
 }
 
 /* ---- the body ---- */
+
+static void give_up(struct state *s)
+{
+    fill_abort(s->fill);
+    s->fill = NULL;
+    s->reason = "no-room";
+    lead_end(s, weir_wall_ms() + PASS_MS);
+}
+
+/* The body is whole. */
+static void finish(struct state *s)
+{
+    if (!part_end(s)) {
+        give_up(s);
+        return;
+    }
+    bool is_stored = fill_finish(s->fill);
+
+    s->fill = NULL;
+    s->reason = is_stored ? "stored" : "no-room";
+    if (is_stored && s->is_completed) {
+        store_remove(s->store, s->held->id);
+    }
+    lead_end(s, 0);
+}
 
 static weir_rc filter_open(weir_req *req, const void *conf, void **state)
 {
@@ -195,6 +228,9 @@ static weir_rc filter_open(weir_req *req, const void *conf, void **state)
         return WEIR_NEXT;
     }
     *state = s;
+    if (!part_begin(s)) {
+        give_up(s);
+    }
     waiters_look();
     return WEIR_DONE;
 }
@@ -208,19 +244,12 @@ static weir_rc filter_run(weir_req *req, void *state, weir_chain *in, weir_chain
     (void)req;
     while (weir_chain_first(in, &bytes)) {
         if (s->fill && !fill_add(s->fill, bytes.p, bytes.n)) {
-            fill_abort(s->fill);
-            s->fill = NULL;
-            s->reason = "no-room";
-            lead_end(s, weir_wall_ms() + PASS_MS);
+            give_up(s);
         }
         weir_chain_move(out, in, bytes.n);
     }
     if (s->fill && flags & WEIR_IN_END && weir_chain_bytes(in) == 0) {
-        bool is_stored = fill_finish(s->fill);
-
-        s->fill = NULL;
-        s->reason = is_stored ? "stored" : "no-room";
-        lead_end(s, 0);
+        finish(s);
     }
     answers_look();
     return WEIR_OK;

@@ -235,6 +235,13 @@ char *disk_read_record(int fd, struct object *object, uint64_t *size, int64_t *c
     return record;
 }
 
+bool disk_is_unchanged(int fd, int64_t known_ns)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_nlink > 0 && changed_ns(&st) == known_ns;
+}
+
 bool disk_check_body(int fd, const struct object *object)
 {
     char *part = malloc(CHECK_STEP);

@@ -265,6 +265,50 @@ bool fill_add(struct fill *fill, const char *p, size_t n)
     return true;
 }
 
+static bool add_from_memory(struct fill *fill, const struct held *held, uint64_t first, uint64_t n)
+{
+    const struct hot *hot = hot_at(held->store, held->hot);
+    const struct extent *extent = &hot->extent;
+    const char *data = hot_record((struct hot *)(uintptr_t)hot) + hot->record_n;
+
+    while (n > 0) {
+        if (first < extent->room) {
+            size_t part = extent->room - first < n ? (size_t)(extent->room - first) : (size_t)n;
+
+            if (!fill_add(fill, data + first, part)) {
+                return false;
+            }
+            first += part;
+            n -= part;
+        }
+        first -= extent->room;
+        if (n > 0) {
+            extent = blocks_at(held->store->blocks, extent->next);
+            data = (const char *)(extent + 1);
+        }
+    }
+    return true;
+}
+
+bool fill_add_held(struct fill *fill, const struct held *held, uint64_t first, uint64_t n)
+{
+    char part[32768];
+
+    if (held->hot && !atomic_load(&hot_at(held->store, held->hot)->in_file)) {
+        return add_from_memory(fill, held, first, n);
+    }
+    while (n > 0) {
+        ssize_t got = pread(held->fd, part, n < sizeof(part) ? (size_t)n : sizeof(part), (off_t)first);
+
+        if (got <= 0 || !fill_add(fill, part, (size_t)got)) {
+            return false;
+        }
+        first += (uint64_t)got;
+        n -= (uint64_t)got;
+    }
+    return true;
+}
+
 /* ---- the end ---- */
 
 static void discard_file(struct fill *fill)

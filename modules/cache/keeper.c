@@ -186,6 +186,7 @@ static void keep_room(struct store *store)
 
 bool store_maintain(struct store *store)
 {
+    open_files_tidy(store);
     if (!is_keeper(store)) {
         return false;
     }

@@ -165,16 +165,51 @@ static void find(struct state *s)
 
 /* ---- deciding ---- */
 
+static void settle_verification(struct state *s, bool is_right)
+{
+    held_checked(s->held, is_right);
+    if (!is_right) {
+        hold(s, NULL);
+    }
+}
+
+static void decide_to_use(struct state *s);
+
+/* A part of something that is not here, or a part of which is. */
+static void decide_on_part(struct state *s)
+{
+    if (!part_is_wanted(s)) {
+        s->plan = PLAN_PASS;
+        return;
+    }
+    part_select(s);
+    find(s);
+    s->plan = PLAN_PART;
+    if (!s->held) {
+        s->status.fwd = FWD_URI_MISS;
+        return;
+    }
+    if (!s->held->is_verified) { /* parts that are joined are small; a large one is let go of */
+        settle_verification(s, s->stored->body_n <= VERIFY_AT_ONCE && held_check_body(s->held));
+    }
+    s->status.fwd = FWD_PARTIAL;
+    if (!s->held || s->held->is_soft_purged || !part_covers(s)) {
+        return;
+    }
+    s->reuse = reuse_decide(&s->stored->freshness, &s->directives, weir_wall_ms());
+    if (s->reuse.how == REUSE_FRESH || s->reuse.how == REUSE_STALE) {
+        decide_to_use(s);
+    }
+}
+
 static void decide_to_fetch(struct state *s)
 {
     weir_str value;
 
     s->status.word = CACHE_MISS;
-    /* A part of something that is not here is fetched for this client alone. */
-    s->plan = weir_field_get(s->req, WEIR_REQUEST, WEIR_F_RANGE, &value) == WEIR_OK ? PLAN_PASS
-                                                                                    : PLAN_FETCH;
-    if (s->plan == PLAN_PASS) {
-        s->status.fwd = FWD_PARTIAL;
+    s->plan = PLAN_FETCH;
+    if (weir_field_get(s->req, WEIR_REQUEST, WEIR_F_RANGE, &value) == WEIR_OK) {
+        decide_on_part(s);
     }
 }
 
@@ -407,14 +442,6 @@ static void on_verify(void *arg)
     v->is_right = held_check_body(v->held);
 }
 
-static void settle_verification(struct state *s, bool is_right)
-{
-    held_checked(s->held, is_right);
-    if (!is_right) {
-        hold(s, NULL);
-    }
-}
-
 /* ---- the hooks ---- */
 
 static bool is_purge(const struct state *s)
@@ -461,6 +488,9 @@ static weir_rc fetch(struct state *s)
     s->serial = store_serial(s->store);
     if (s->directives.flags & CC_ONLY_IF_CACHED) {
         return refuse_uncached(s);
+    }
+    if (s->plan == PLAN_PART) { /* for this client alone */
+        return WEIR_NEXT;
     }
     if (!is_get || s->plan == PLAN_PASS) { /* a HEAD's answer has nothing to store or to share */
         s->plan = s->plan == PLAN_VALIDATE ? PLAN_VALIDATE : PLAN_PASS;

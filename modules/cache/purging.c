@@ -79,6 +79,7 @@ void purge_invalidated(struct state *s)
         return;
     }
     store_invalidate(s->store, s->primary);
+    store_invalidate(s->store, id_of(part_key(s, s->key), (weir_str){NULL, 0}));
     invalidate_field(s, WEIR_F_LOCATION);
     invalidate_field(s, WEIR_F_CONTENT_LOCATION);
 }

@@ -123,6 +123,8 @@ int disk_open_aside(struct store *store, uint64_t serial, int32_t writer);
 /* Reads the last record of a file. NULL: it is not whole; the caller frees it. */
 char *disk_read_record(int fd, struct object *object, uint64_t *size, int64_t *changed_ns);
 bool disk_check_body(int fd, const struct object *object);
+/* One that is still there, and was not written since? */
+bool disk_is_unchanged(int fd, int64_t changed_ns);
 /* A part of the files, for the index; false: all were seen. Calls `found` for each. */
 typedef void disk_found_fn(struct store *store, struct id id, const struct object *object,
                            uint64_t size);
@@ -131,6 +133,15 @@ bool disk_walk(struct store *store, unsigned most, disk_found_fn *found);
 void disk_clean_aside(struct store *store);
 uint64_t disk_free_bytes(struct store *store);
 bool disk_write(int fd, const void *p, size_t n, uint64_t at);
+
+/* ---- open_files.c: no lock ---- */
+
+/* The object of that serial, if its file is open here and was not changed since. The caller releases it. */
+struct held *open_files_find(struct store *store, struct id id, uint64_t serial, int64_t changed_ns);
+/* Keeps it open for the next one. */
+void open_files_keep(struct held *held);
+/* Closes what is not stored any more, and what nobody asks for. */
+void open_files_tidy(struct store *store);
 
 /* ---- purge.c; the lock is held ---- */
 

@@ -7,6 +7,7 @@
 #include "cache_status.h"
 #include "conditions.h"
 #include "conf.h"
+#include "content_range.h"
 #include "store.h"
 #include "vary.h"
 
@@ -16,6 +17,7 @@ enum plan {
     PLAN_FOLLOW,    /* answer with what somebody else is fetching */
     PLAN_FETCH,     /* ask the origin, and store what may be */
     PLAN_VALIDATE,  /* ask whether `held` is still right */
+    PLAN_PART,      /* ask the origin for the part that was asked for, and put it to `held` */
     PLAN_PASS       /* ask the origin; nothing is stored */
 };
 
@@ -57,6 +59,12 @@ struct state {
     struct object object;
     int64_t length;
     struct fill *fill;
+
+    /* of PLAN_PART */
+    weir_str whole_key;           /* `key` is then that of parts */
+    uint64_t before, after, after_at; /* bytes of `held` in front of the body and behind it, and where
+                                         the latter are in it */
+    bool is_completed;            /* with them it is the whole: `held` is not needed any more */
 };
 
 struct state *state_of(weir_req *req);
@@ -94,6 +102,25 @@ bool capture_object(struct state *s, const struct message *response, uint32_t st
 enum store_reason capture_decide(struct state *s, const struct message *response, uint32_t status,
                                  struct cache_control *cc, struct freshness *f);
 struct message response_message(weir_req *req);
+
+/* part.c: parts of bodies are stored under a key of their own. */
+weir_str part_key(struct state *s, weir_str key);
+/* One range is asked for, in a form that can be answered from a part. */
+bool part_is_wanted(struct state *s);
+/* What is looked up and stored from now on is parts; or is not any more. */
+void part_select(struct state *s);
+void part_unselect(struct state *s);
+/* Has `stored` all that is asked for? */
+bool part_covers(struct state *s);
+/* The response to PLAN_PART: changes fields, status and length into those of the object that it will
+ * be. False: it is not stored. */
+bool part_capture(struct state *s, struct message *response, uint32_t *status, int64_t *length);
+/* What is stored in front of the body, and behind it. */
+bool part_begin(struct state *s);
+bool part_end(struct state *s);
+/* Which bytes of the whole an object has, and its validators, which point into the record. */
+struct content_range stored_range(const struct object *object);
+struct validators stored_validators(const struct object *object);
 
 /* validate.c */
 /* Makes the request a conditional one. */

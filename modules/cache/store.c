@@ -509,12 +509,18 @@ static void note_file(struct store *store, struct held *held, uint64_t size)
     store_unlock(store);
 }
 
-static struct held *open_file(struct store *store, struct id id, bool is_known, int64_t changed_ns,
+/* `serial` 0: the index does not know it. */
+static struct held *open_file(struct store *store, struct id id, uint64_t serial, int64_t changed_ns,
                               bool is_wanted)
 {
-    struct held *held = held_create(store);
+    struct held *held = serial ? open_files_find(store, id, serial, changed_ns) : NULL;
+    bool is_known = serial != 0;
     uint64_t size;
 
+    if (held) {
+        return held;
+    }
+    held = held_create(store);
     if (!held) {
         return NULL;
     }
@@ -537,6 +543,8 @@ static struct held *open_file(struct store *store, struct id id, bool is_known, 
     held->is_verified = held->changed_ns == changed_ns;
     if (!is_known) {
         note_file(store, held, size);
+    } else if (held->is_verified && held->object.body_n > store->object_memory_max) {
+        open_files_keep(held);
     } else if (is_wanted && held->is_verified) {
         promote(store, held);
     }
@@ -568,6 +576,7 @@ struct held *store_lookup(struct store *store, struct id id, weir_str key, weir_
     struct shared *shared = store->shared;
     struct held *held = NULL;
     int64_t changed_ns = 0;
+    uint64_t serial = 0;
     bool on_disk = false, is_wanted = false, may_be_purged = false, is_soft_purged = false;
 
     store_lock(store);
@@ -578,6 +587,7 @@ struct held *store_lookup(struct store *store, struct id id, weir_str key, weir_
         held = entry->hot ? borrow(store, entry->hot, id) : NULL;
         on_disk = entry->flags & ENTRY_ON_DISK;
         changed_ns = entry->changed_ns;
+        serial = entry->serial;
         is_wanted = entry->uses >= PROMOTE_USES && !entry->hot;
         may_be_purged = purge_may_apply(store, entry->serial);
         is_soft_purged = entry->flags & ENTRY_SOFT_PURGED;
@@ -589,7 +599,7 @@ struct held *store_lookup(struct store *store, struct id id, weir_str key, weir_
                           : values.n == 0 && index_find(store->index, variants_id(id)) != NULL;
     store_unlock(store);
     if (!held && on_disk) {
-        held = open_file(store, id, is_known, changed_ns, is_wanted);
+        held = open_file(store, id, serial, changed_ns, is_wanted);
     }
     if (held && (!word_is(held->object.key, key) || !word_is(held->object.values, values))) {
         held_release(held);

@@ -148,6 +148,8 @@ struct fill *fill_create(struct store *store, const struct object *object, struc
                          int64_t length, uint64_t max_object);
 /* Takes body bytes. False: it cannot be stored; fill_abort() remains to be called. */
 bool fill_add(struct fill *fill, const char *p, size_t n);
+/* The same for `n` bytes of a stored body, from `first` on. */
+bool fill_add_held(struct fill *fill, const struct held *held, uint64_t first, uint64_t n);
 /* The body is whole: it counts from now on. Frees `fill`. */
 bool fill_finish(struct fill *fill);
 /* It will not be. Followers are cut off. Frees `fill`. */

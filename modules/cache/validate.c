@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* validate.c - asking the origin whether what is stored is still right, and what to do with its
  * answer, or without one. See state.h. */
+#include <stdio.h>
 #include <string.h>
 
 #include "state.h"
@@ -92,8 +93,7 @@ static bool update(struct state *s, const struct message *fresh)
     const struct message before = {stored, n};
     const struct message after = {merged, update_fields(&before, fresh, merged)};
     enum store_reason reason = capture_decide(s, &after, old->status, &cc, &f);
-    if ((reason != STORE_YES && reason != STORE_METHOD) ||
-        !capture_object(s, &after, old->status, &cc, &f)) {
+    if (reason != STORE_YES || !capture_object(s, &after, old->status, &cc, &f)) {
         return false;
     }
     s->object.serial = old->serial;
@@ -123,6 +123,34 @@ static weir_rc use_validated(struct state *s, const struct message *response)
     s->reason = "validated";
     lead_end(s, 0);
     return answer_stored(s);
+}
+
+/* ---- HEAD ---- */
+
+/* False: the response has the field, and it is not what is stored. */
+static bool agrees(const struct message *response, uint32_t id, weir_str stored)
+{
+    weir_str value;
+
+    return !message_get(response, id, &value) || word_is(value, stored);
+}
+
+/* What a HEAD says holds for the stored response to GET, if that is still the same; else it is not used
+ * any more (RFC 9111, 4.3.5). */
+static void head_response(struct state *s)
+{
+    struct message response = response_message(s->req);
+    struct validators v = stored_validators(s->stored);
+    char length[24];
+    weir_str digits = {length, (size_t)snprintf(length, sizeof(length), "%llu",
+                                                (unsigned long long)s->stored->body_n)};
+    bool is_same = agrees(&response, WEIR_F_ETAG, v.etag) &&
+                   agrees(&response, WEIR_F_LAST_MODIFIED, v.modified) &&
+                   agrees(&response, WEIR_F_CONTENT_LENGTH, digits);
+
+    if (s->stored->status != 200 || !is_same || !update(s, &response)) {
+        store_remove(s->store, s->held->id);
+    }
 }
 
 /* ---- errors ---- */
@@ -186,6 +214,9 @@ weir_rc validate_response(struct state *s)
     }
     if (may_use_instead(s, status)) {
         return use_instead(s, status);
+    }
+    if (status == 200 && word_is(s->method, WEIR_STR("HEAD"))) {
+        head_response(s);
     }
     return WEIR_NEXT;
 }

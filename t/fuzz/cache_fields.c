@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cache_control.h"
-#include "conditions.h"
+#include "content_range.h"
 #include "http_date.h"
 #include "invalidation.h"
 #include "vary.h"
@@ -54,6 +54,26 @@ static void read_ranges(weir_str text)
     vary_values(WEIR_STR("accept"), &message, values_text, &values);
 }
 
+static void read_content_range(weir_str text)
+{
+    const struct content_range other = {.first = 10, .last = 19, .length = 100};
+    struct content_range range, both;
+    char out[CONTENT_RANGE_MAX];
+
+    if (!content_range_parse(text, &range)) {
+        return;
+    }
+    if (range.first > range.last || range.last >= range.length ||
+        content_range_format(&range, out) >= sizeof(out)) {
+        abort();
+    }
+    if (content_range_join(&range, &other, &both) &&
+        (both.first > both.last || both.last >= both.length ||
+         content_range_bytes(&both) > content_range_bytes(&range) + content_range_bytes(&other))) {
+        abort();
+    }
+}
+
 static void read_location(weir_str text)
 {
     weir_str target = WEIR_STR("/a/b?c"), path;
@@ -73,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     read_directives(text);
     read_ranges(text);
+    read_content_range(text);
     read_location(text);
     http_date_parse(text, 1700000000, &seconds);
     return 0;

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 
 #include "cache_status.h"
-#include "conditions.h"
+#include "content_range.h"
 #include "freshness.h"
 #include "http_date.h"
 #include "invalidation.h"
+#include "update.h"
 #include "vary.h"
 #include "words.h"
 
@@ -252,6 +253,15 @@ static const struct row lifetimes[] = {
     {"4.2", "an Expires in other case", NULL, "200 Expires: fRI, 01 jAN 2038 01:01:01 gmt", 9, NULL, "fresh age=9"},
     {"5.3", "Expires in the form of RFC 850", NULL, "200 Expires: Friday, 01-Jan-38 01:01:01 GMT", 9, NULL, "fresh age=9"},
     {"5.3", "Expires in the form of asctime", NULL, "200 Expires: Fri Jan  1 01:01:01 2038", 9, NULL, "fresh age=9"},
+    {"5.3", "an Expires without its zone", NULL, "200 Expires: Fri, 01 Jan 2038 01:01:01|ETag: \"a\"", 0, NULL, "validate expired"},
+    {"5.3", "an Expires with a one-digit hour", NULL, "200 Expires: Fri, 01 Jan 2038 1:01:01 GMT|ETag: \"a\"", 0, NULL, "validate expired"},
+    {"5.3", "an Expires with two digits of the year", NULL, "200 Expires: Fri, 01 Jan 38 01:01:01 GMT|ETag: \"a\"", 0, NULL, "validate expired"},
+    {"5.3", "an Expires with dots between the digits", NULL, "200 Expires: Fri, 01 Jan 2038 01.01.01 GMT|ETag: \"a\"", 0, NULL, "validate expired"},
+    {"5.3", "an Expires with two spaces", NULL, "200 Expires: Fri,  01 Jan 2038 01:01:01 GMT|ETag: \"a\"", 0, NULL, "validate expired"},
+    {"5.3", "an Expires with dashes", NULL, "200 Expires: Fri, 01-Jan-2038 01:01:01 GMT|ETag: \"a\"", 0, NULL, "validate expired"},
+    {"5.3", "an Expires with a wrong weekday is a date still", NULL, "200 Expires: Sun, 01 Jan 2038 01:01:01 GMT", 9, NULL, "fresh age=9"},
+    {"5.3", "an empty Expires", NULL, "200 Expires: |ETag: \"a\"", 0, NULL, "validate expired"},
+    {"5.3", "an Expires in far centuries", NULL, "200 Expires: Fri, 31 Dec 9999 23:59:59 GMT", 9, NULL, "fresh age=9"},
     {"4.2.1", "max-age that is no number", NULL, "200 Cache-Control: max-age=abc|ETag: \"a\"", 0, NULL, "validate expired"},
     {"4.2.1", "max-age with a fraction", NULL, "200 Cache-Control: max-age=60.5|ETag: \"a\"", 0, NULL, "validate expired"},
     {"4.2.1", "a negative max-age", NULL, "200 Cache-Control: max-age=-60|ETag: \"a\"", 0, NULL, "validate expired"},
@@ -693,6 +703,108 @@ static void test_invalidation(void)
            !status_invalidates(500), "4.4: only success invalidates");
 }
 
+static void test_parts(void)
+{
+    static const struct {
+        const char *section, *value, *beside, *expected; /* NULL: not one; "": they do not join */
+    } rows[] = {
+        {"9110 14.4", "bytes 0-9/100", "bytes 10-19/100", "bytes 0-19/100"},
+        {"9110 14.4", "bytes 10-19/100", "bytes 0-9/100", "bytes 0-19/100"},
+        {"9110 14.4", "Bytes 0-9/100", "bytes 5-19/100", "bytes 0-19/100"},
+        {"3.4", "bytes 0-49/100", "bytes 50-99/100", "bytes 0-99/100"},
+        {"3.4", "bytes 0-99/100", "bytes 10-19/100", "bytes 0-99/100"},
+        {"3.4", "bytes 0-9/100", "bytes 11-19/100", ""},
+        {"3.4", "bytes 11-19/100", "bytes 0-9/100", ""},
+        {"3.4", "bytes 0-9/100", "bytes 10-19/101", ""},
+        {"9110 14.4", "bytes 0-9/*", NULL, NULL},
+        {"9110 14.4", "bytes */100", NULL, NULL},
+        {"9110 14.4", "bytes 9-0/100", NULL, NULL},
+        {"9110 14.4", "bytes 0-100/100", NULL, NULL},
+        {"9110 14.4", "bytes 0-9/", NULL, NULL},
+        {"9110 14.4", "bytes -9/100", NULL, NULL},
+        {"9110 14.4", "pages 0-9/100", NULL, NULL},
+        {"9110 14.4", "bytes=0-9/100", NULL, NULL},
+        {"9110 14.4", "bytes 0-9/99999999999999999999", "bytes 10-19/99999999999999999999", ""},
+        {"9110 14.4", "", NULL, NULL},
+    };
+    static const struct {
+        const char *section, *a, *b;
+        bool match;
+    } same[] = {
+        {"9110 8.8.3", "ETag: \"a\"", "ETag: \"a\"", true},
+        {"9110 8.8.3", "ETag: \"a\"", "ETag: \"b\"", false},
+        {"9110 8.8.3.2", "ETag: W/\"a\"", "ETag: W/\"a\"", false},
+        {"9110 8.8.3.2", "ETag: \"a\"", "ETag: W/\"a\"", false},
+        {"9110 8.8.2.2", "Last-Modified: @-100", "Last-Modified: @-100", true},
+        {"9110 8.8.2.2", "Last-Modified: @-100", "Last-Modified: @-200", false},
+        {"9110 8.8.2.2", "Last-Modified: @-1", "Last-Modified: @-1", false},
+        {"3.4", "ETag: \"a\"|Last-Modified: @-100", "Last-Modified: @-100", false},
+        {"3.4", "X: a", "X: a", false},
+    };
+    static struct head one, two;
+    struct content_range a, b, both;
+    char out[CONTENT_RANGE_MAX];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool is_one = content_range_parse(str(rows[i].value), &a);
+        bool joins = is_one && rows[i].beside && content_range_parse(str(rows[i].beside), &b) &&
+                     content_range_join(&a, &b, &both);
+        weir_str text = {out, joins ? content_range_format(&both, out) : 0};
+
+        if (rows[i].expected && !rows[i].expected[0]) {
+            ok(!joins, "%s: %s and %s do not join", rows[i].section, rows[i].value, rows[i].beside);
+            continue;
+        }
+        ok(is_one == (rows[i].expected != NULL) &&
+               (!is_one || word_is(text, str(rows[i].expected))),
+           "%s: %s and %s: %s", rows[i].section, rows[i].value,
+           rows[i].beside ? rows[i].beside : "nothing", rows[i].expected ? rows[i].expected : "none");
+    }
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        read_head(&one, same[i].a);
+        read_head(&two, same[i].b);
+        struct validators v = validators_of(&one.message, T0), w = validators_of(&two.message, T0);
+
+        ok(parts_match(&v, &w) == same[i].match, "%s: parts with %s and %s are %sof the same",
+           same[i].section, same[i].a, same[i].b, same[i].match ? "" : "not ");
+    }
+}
+
+static void test_updates(void)
+{
+    static const struct {
+        const char *section, *stored, *fresh, *expected;
+    } rows[] = {
+        {"3.2", "A: 1|B: 2", "A: 3", "B: 2|A: 3"},
+        {"3.2", "A: 1", "B: 2", "A: 1|B: 2"},
+        {"3.2", "A: 1|A: 2", "a: 3", "a: 3"},
+        {"3.2", "A: 1", "A: 2|A: 3", "A: 2|A: 3"},
+        {"3.2", "Content-Length: 1", "Content-Length: 2", "Content-Length: 1"},
+        {"3.2", "Content-Encoding: gzip", "Content-Encoding: br", "Content-Encoding: gzip"},
+        {"3.2", "Content-Range: bytes 0-1/2", "Content-Range: bytes 0-0/2", "Content-Range: bytes 0-1/2"},
+        {"3.2", "Content-Type: a/b", "Content-Type: c/d", "Content-Type: c/d"},
+        {"4.3.4", "Date: @-100", "Date: @+0", "Date: @+0"},
+        {"4.3.4", "Cache-Control: max-age=1", "Cache-Control: max-age=60", "Cache-Control: max-age=60"},
+        {"4.3.4", "ETag: \"a\"|Expires: @-1", "Expires: @+60", "ETag: \"a\"|Expires: @+60"},
+    };
+    static struct head stored, fresh, expected;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        weir_field out[2 * FIELDS_MAX];
+
+        read_head(&stored, rows[i].stored);
+        read_head(&fresh, rows[i].fresh);
+        read_head(&expected, rows[i].expected);
+        size_t n = update_fields(&stored.message, &fresh.message, out);
+        bool fine = n == expected.message.n;
+        for (size_t k = 0; fine && k < n; k++) {
+            fine = word_is(out[k].name, expected.fields[k].name) &&
+                   word_is(out[k].value, expected.fields[k].value);
+        }
+        ok(fine, "%s: %s updated with %s", rows[i].section, rows[i].stored, rows[i].fresh);
+    }
+}
+
 static void test_status(void)
 {
     static const struct {
@@ -760,6 +872,8 @@ int main(void)
     test_errors();
     test_fields();
     test_invalidation();
+    test_parts();
+    test_updates();
     test_status();
     test_rules();
     return done_testing();
