@@ -174,7 +174,7 @@ static weir_rc get_key(weir_req *req, weir_str suffix, weir_str *out)
     struct state *s = state_of(req);
 
     (void)suffix;
-    *out = s ? s->key : (weir_str){NULL, 0};
+    *out = !s ? (weir_str){NULL, 0} : s->whole_key.n ? s->whole_key : s->key;
     return s ? WEIR_OK : WEIR_NOTFOUND;
 }
 

@@ -297,6 +297,9 @@ static void use_meanwhile(struct state *s)
 /* The one who fetched is through, and this request got nothing of it. False: another one does. */
 static bool begin_again(struct state *s)
 {
+    if (s->plan == PLAN_PART) { /* nobody waits for parts */
+        return true;
+    }
     enum fetch_role role = begin(s);
 
     if (role == FETCH_PASS) {
