@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "command.h"
 #include "state.h"
 
 #define LOOK_MS 4         /* how often those who wait for other workers look */
@@ -86,6 +87,8 @@ static weir_rc on_response(weir_req *req, const void *conf)
     if (s->invalidates) {
         purge_invalidated(s);
     }
+    store_count(s->store, s->plan == PLAN_USE || s->plan == PLAN_FOLLOW,
+                s->plan == PLAN_FETCH || s->plan == PLAN_VALIDATE || s->plan == PLAN_PART);
     answer_status(s);
     return WEIR_NEXT;
 }
@@ -226,8 +229,10 @@ static const weir_module module = {
     .worker_start = worker_start,
     .syscalls = syscalls,
     .filters = capture_filters,
+    .commands = cache_commands,
 };
 
 WEIR_MODULE(cache, 3,
-            "var:upstream_cache_status var:cache_method var:cache_status var:cache_reason var:cache_key filter",
+            "var:upstream_cache_status var:cache_method var:cache_status var:cache_reason var:cache_key filter "
+            "command:cache",
             module)

@@ -42,6 +42,44 @@ static bool has_tag(weir_str tags, weir_str tag)
     return false;
 }
 
+static bool matches(weir_str text, weir_str pattern)
+{
+    size_t t = 0, p = 0, star = SIZE_MAX, from = 0; /* the last star, and where its text began */
+
+    while (t < text.n) {
+        if (p < pattern.n && pattern.p[p] == '*') {
+            star = p++;
+            from = t;
+        } else if (p < pattern.n && pattern.p[p] == text.p[t]) {
+            p++;
+            t++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            t = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.n && pattern.p[p] == '*') {
+        p++;
+    }
+    return p == pattern.n;
+}
+
+enum purge_kind purge_kind_of(weir_str *url)
+{
+    const char *star = url->n ? memchr(url->p, '*', url->n) : NULL;
+
+    if (!star) {
+        return PURGE_URL;
+    }
+    if (star != url->p + url->n - 1) {
+        return PURGE_WILDCARD;
+    }
+    url->n--;
+    return PURGE_PREFIX;
+}
+
 static bool fits(const struct purge *rule, struct id primary, const struct object *object)
 {
     weir_str text = {rule->text, rule->n};
@@ -54,6 +92,8 @@ static bool fits(const struct purge *rule, struct id primary, const struct objec
         return word_starts_with(object->url, text);
     case PURGE_TAG:
         return has_tag(object->tags, text);
+    case PURGE_WILDCARD:
+        return matches(object->url, text);
     default:
         id_format(primary, digits);
         return word_is((weir_str){digits, 16}, text);
@@ -130,8 +170,11 @@ void store_purge(struct store *store, enum purge_kind kind, weir_str text, bool 
     struct purge rule = {.kind = (uint8_t)kind, .is_soft = is_soft};
 
     /* Of what is too long the beginning: that hits more, not less. */
-    if (text.n > PURGE_TEXT && kind == PURGE_URL) {
+    if (text.n > PURGE_TEXT && (kind == PURGE_URL || kind == PURGE_WILDCARD)) {
+        const char *star = memchr(text.p, '*', PURGE_TEXT);
+
         rule.kind = PURGE_PREFIX;
+        text.n = star && kind == PURGE_WILDCARD ? (size_t)(star - text.p) : text.n;
     }
     rule.n = (uint16_t)(text.n < PURGE_TEXT ? text.n : PURGE_TEXT);
     memcpy(rule.text, text.p, rule.n);

@@ -28,7 +28,7 @@ static bool is_allowed(struct state *s)
     return false;
 }
 
-/* A target that ends with "*" is a prefix; `Cache-Tag` or `xkey` name tags instead; "Soft-Purge: 1"
+/* A target that ends with "*" is a prefix, one with others a wildcard; `Cache-Tag` or `xkey` name tags instead; "Soft-Purge: 1"
  * keeps what is hit until it is validated. */
 weir_rc purge_request(struct state *s)
 {
@@ -47,13 +47,12 @@ weir_rc purge_request(struct state *s)
         }
         return reply(s, 200, "purged by tag\n");
     }
-    if (target.n && target.p[target.n - 1] == '*') {
-        target.n--;
-        store_purge(s->store, PURGE_PREFIX, request_url(s, target), is_soft);
-        return reply(s, 200, "purged by prefix\n");
-    }
-    store_purge(s->store, PURGE_URL, request_url(s, target), is_soft);
-    return reply(s, 200, "purged\n");
+    weir_str url = request_url(s, target);
+    enum purge_kind kind = purge_kind_of(&url);
+    store_purge(s->store, kind, url, is_soft);
+    return reply(s, 200, kind == PURGE_URL      ? "purged\n"
+                         : kind == PURGE_PREFIX ? "purged by prefix\n"
+                                                : "purged by wildcard\n");
 }
 
 /* ---- methods that change things ---- */

@@ -165,6 +165,15 @@ void store_stat(struct store *store, struct store_stat *stat)
     store_unlock(store);
 }
 
+void store_count(struct store *store, bool is_hit, bool is_miss)
+{
+    if (is_hit) {
+        atomic_fetch_add_explicit(&store->shared->hits, 1, memory_order_relaxed);
+    } else if (is_miss) {
+        atomic_fetch_add_explicit(&store->shared->misses, 1, memory_order_relaxed);
+    }
+}
+
 /* ---- what is lent ---- */
 
 static struct held *active[ACTIVE]; /* by the block that it is in */

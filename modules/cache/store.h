@@ -80,6 +80,9 @@ struct store_stat {
 };
 void store_stat(struct store *store, struct store_stat *stat);
 
+/* A response was made of what is stored; or the origin was asked where that might have been. */
+void store_count(struct store *store, bool is_hit, bool is_miss);
+
 /* Microseconds since 1970, and larger than any before. */
 uint64_t store_serial(struct store *store);
 
@@ -169,8 +172,11 @@ enum purge_kind {
     PURGE_URL,
     PURGE_PREFIX,
     PURGE_TAG,
-    PURGE_PRIMARY /* of a key, as 16 hexadecimal digits */
+    PURGE_PRIMARY, /* of a key, as 16 hexadecimal digits */
+    PURGE_WILDCARD /* an URL in which "*" is any text */
 };
+/* What an URL asks for: with "*" at its end, which is cut off, a prefix; with others a wildcard. */
+enum purge_kind purge_kind_of(weir_str *url);
 /* What was stored until now and fits is not used any more (`is_soft`: not without asking). It holds from
  * this moment; the memory and files are freed as maintenance goes through them. */
 void store_purge(struct store *store, enum purge_kind kind, weir_str text, bool is_soft);
