@@ -81,7 +81,7 @@ my $n = 0;
 # Cut, changed at the front, in the middle and at the end, prolonged, removed, another one's content.
 my @ways = (
     sub { truncate $_[0], int((-s $_[0]) / 2) }, sub { scribble($_[0], 0) }, sub { scribble($_[0], int((-s $_[0]) / 2)) },
-    sub { scribble($_[0], -s($_[0]) - 8) }, sub { scribble($_[0], -s $_[0]) }, sub { unlink $_[0] },
+    sub { scribble($_[0], (-s $_[0]) - 8) }, sub { scribble($_[0], -s $_[0]) }, sub { unlink $_[0] },
     sub { write_file($_[0], read_file($files[$n + 1])) }, sub { truncate $_[0], 0 },
 );
 sub scribble {
