@@ -39,7 +39,7 @@ my %groups = (
 );
 my $upstream = join '', map { "$_ = { $groups{$_} };\n" } sort keys %groups;
 my $routes = join ', ', map { qq[{ path = "/$_"; proxy = { to = "http://$_"; ] . ($_ eq 'dead' ? 'deadline = "250ms"; ' : '') . '}; }' } sort keys %groups;
-my $weir = weir(<<"END");
+my $weir = weir(<<"END", workers => 1); # the budget is each worker's
 upstream = { $upstream };
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; headers = { response = { set = { X-Peers = "\$upstream_addr"; X-Statuses = "\$upstream_status"; }; }; };
   routes = ( $routes ); } );

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -86,14 +87,127 @@ static void find_script(weir_req *req, const struct fastcgi_conf *conf, struct s
     script->filename = join(req, conf->root, script->name);
 }
 
-/* Is it a file beneath the root? Otherwise "/upload/image.png/x.php" might have the application look
+/* ---- is it there? ----
+ *
+ * Is it a file beneath the root? Otherwise "/upload/image.png/x.php" might have the application look
  * for a script in what a client has sent. The path has no dot segments, the host saw to that; links
- * lead where the admin wants them to. */
-static bool is_script(const struct script *script)
+ * lead where the admin wants them to.
+ *
+ * A look at a file system may block, so it is a thread's. Nearly all requests are for a few scripts:
+ * what was there a moment ago need not be looked at again. What is not there is not remembered. */
+
+#define KNOWN 256            /* scripts that are remembered */
+#define KNOWN_MS 1000
+#define KNOWN_PATH 240       /* longer ones are not */
+#define LOOK_MAX_MS 30000
+
+static struct known {
+    char path[KNOWN_PATH];
+    uint64_t until_ms;
+} known_scripts[KNOWN];
+
+struct look {
+    weir_req *req;           /* NULL: it is gone */
+    weir_token token;
+    bool is_script;
+    size_t n;
+    char path[];
+};
+
+/* Of a request, on its way through the thread. */
+struct context {
+    const char *found;       /* the script that was looked for, and is there */
+};
+
+static struct known *known_place(weir_str path)
 {
+    uint32_t hash = 2166136261u; /* FNV-1a; paths are compared whole */
+
+    for (size_t i = 0; i < path.n; i++) {
+        hash = (hash ^ (unsigned char)path.p[i]) * 16777619u;
+    }
+    return &known_scripts[hash % KNOWN];
+}
+
+static bool is_known(weir_str path)
+{
+    const struct known *known = known_place(path);
+
+    return known->until_ms > weir_now_ms() && strcmp(known->path, path.p) == 0;
+}
+
+static void remember(weir_str path)
+{
+    struct known *known = known_place(path);
+
+    if (path.n < KNOWN_PATH) {
+        memcpy(known->path, path.p, path.n + 1);
+        known->until_ms = weir_now_ms() + KNOWN_MS;
+    }
+}
+
+static void work(void *arg)
+{
+    struct look *look = arg;
     struct stat info;
 
-    return stat(script->filename.p, &info) == 0 && S_ISREG(info.st_mode);
+    look->is_script = stat(look->path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+static weir_rc refuse(weir_req *req)
+{
+    return weir_reply(req, 404, WEIR_REASON_FILE_NOT_FOUND, WEIR_STR(""), WEIR_STR(""),
+                      "there is no such script beneath fastcgi.root");
+}
+
+static void done(void *arg)
+{
+    struct look *look = arg;
+    weir_str path = {look->path, look->n};
+
+    if (look->is_script) {
+        remember(path);
+    }
+    if (look->req && look->is_script) {
+        struct context *context = (struct context *)weir_ctx(look->req);
+        char *copy = (char *)weir_alloc(look->req, look->n + 1);
+
+        context->found = memcpy(copy, look->path, look->n + 1);
+        weir_resume(look->token, WEIR_NEXT);
+    } else if (look->req) {
+        weir_resume(look->token, refuse(look->req));
+    }
+    free(look);
+}
+
+static void on_cancel(void *arg)
+{
+    ((struct look *)arg)->req = NULL;
+}
+
+static weir_rc look_for(weir_req *req, weir_str path)
+{
+    struct look *look = calloc(1, sizeof(*look) + path.n + 1);
+
+    if (!look) {
+        return WEIR_ERROR;
+    }
+    look->req = req;
+    look->n = path.n;
+    memcpy(look->path, path.p, path.n + 1);
+    look->token = weir_suspend(req, LOOK_MAX_MS, on_cancel, look);
+    if (!look->token || weir_offload(work, done, look) != WEIR_OK) {
+        free(look);
+        return WEIR_ERROR;
+    }
+    return WEIR_AGAIN;
+}
+
+static bool is_found(weir_req *req, weir_str path)
+{
+    const struct context *context = (const struct context *)weir_ctx(req);
+
+    return context->found && strcmp(context->found, path.p) == 0;
 }
 
 /* ---- a request ---- */
@@ -111,9 +225,8 @@ static weir_rc start(weir_req *req, const void *conf_)
     struct script script;
 
     find_script(req, conf, &script);
-    if (conf->check_script && !is_script(&script)) {
-        return weir_reply(req, 404, WEIR_REASON_FILE_NOT_FOUND, WEIR_STR(""), WEIR_STR(""),
-                          "there is no such script beneath fastcgi.root");
+    if (conf->check_script && !is_known(script.filename) && !is_found(req, script.filename)) {
+        return look_for(req, script.filename);
     }
     struct fastcgi_request *request =
         (struct fastcgi_request *)weir_alloc(req, sizeof(*request));
@@ -222,6 +335,7 @@ static const weir_module module = {
     .opts = options,
     .opt_n = WEIR_COUNT(options),
     .conf_size = sizeof(struct fastcgi_conf),
+    .ctx_size = sizeof(struct context),
     .check = check,
     .commit = commit,
     .handler = &handler,

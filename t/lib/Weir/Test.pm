@@ -17,7 +17,8 @@
 #
 # Environment: WEIR (the binary), WEIR_SOURCE (the source tree), WEIR_TEST_DEADLINE (seconds a
 # condition may take), WEIR_TEST_TIMEOUT (seconds a file may take), WEIR_TEST_REQUIRE_TOOLS (a
-# missing tool fails instead of skipping), WEIR_TEST_KEEP (folders are kept).
+# missing tool fails instead of skipping), WEIR_TEST_KEEP (folders are kept), WEIR_TEST_WORKERS (where a
+# test does not say how many).
 package Weir::Test;
 use strict;
 use warnings;
@@ -415,7 +416,7 @@ sub configure {
             'server = { workers = %d; user = "%s"; pid_file = "%%dir%%/weir.pid"; '
                 . 'control = "%%dir%%/control.sock"; temp_path = "%%dir%%/temp"; '
                 . 'error_log = { path = "%%dir%%/error.log"; level = "%s"; }; %s };' . "\n%s",
-            $o{workers} || 1, $user, $o{level} || 'info', $o{server} || '', $text);
+            $o{workers} || $ENV{WEIR_TEST_WORKERS} || 1, $user, $o{level} || 'info', $o{server} || '', $text);
     }
     $text =~ s/%dir%/$dir/g;
     $text =~ s/%port:(\w+)%/$self->{ports}{$1} ||= Weir::Test::free_port()/ge;
