@@ -818,11 +818,12 @@ static void on_deadline(struct timer *timer)
 
 /* ---- as a source ---- */
 
+/* May be called when nothing has changed: the peer's time to send something runs on then. */
 static void source_resume(struct weir_req *req)
 {
     struct exchange *ex = req->exchange;
 
-    if (ex->up) {
+    if (ex->up && ex->up->conn.can_read) {
         pump(ex);
     } else if (ex->at.lane) {
         exchange_stream_resume(ex);

@@ -490,8 +490,10 @@ static void on_timer(struct timer *timer)
 
 void exchange_stream_resume(struct exchange *ex)
 {
-    acknowledge(ex);
-    arm_timer(ex);
+    if (ex->unacked) {
+        acknowledge(ex);
+        arm_timer(ex);
+    }
 }
 
 void exchange_stream_init(struct exchange *ex)
