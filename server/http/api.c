@@ -15,6 +15,7 @@
 #include "http/codec.h"
 #include "http/codec_server.h"
 #include "http/conn_phase.h"
+#include "http/fetch.h"
 #include "http/filtering.h"
 #include "http/maker.h"
 #include "http/server.h"
@@ -597,6 +598,8 @@ static const struct weir_async_api async_api = {
     .offload = api_offload,
     .background = background_start,
     .is_background = background_is,
+    .fetch_start = fetch_start,
+    .fetch_stop = fetch_stop,
 };
 
 static const struct weir_command_api command_api = {

@@ -97,10 +97,10 @@ static inline void client_want_body(struct weir_req *req)
     }
 }
 
-/* Do response bytes go to the socket as they are, so that splice may carry them? */
+/* Do response bytes go to a socket as they are, so that splice may carry them? */
 static inline bool client_is_plain(const struct client *client)
 {
-    return !client->codec && !client->conn.io;
+    return client->conn.fd >= 0 && !client->codec && !client->conn.io;
 }
 
 /* May it be used for further requests? A draining worker's only as far as it can go to the next

@@ -900,7 +900,9 @@ void request_end(struct weir_req *req)
     if (req->status == 0) {
         req->status = STATUS_CLIENT_GONE; /* nobody was there to be answered: for the logs */
     }
-    traffic_end(req);
+    if (!req->is_inner) {
+        traffic_end(req);
+    }
     if (req->plan) {
         run_all(req, PHASE_LOG);
         run_all(req, PHASE_END);

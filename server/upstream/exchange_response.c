@@ -2,7 +2,6 @@
 /* upstream/exchange_response.c - the response as it comes from a peer: head, interim heads, body. */
 #include "base/clock.h"
 #include "base/str.h"
-#include "http/background.h"
 #include "upstream/exchange_state.h"
 #include "upstream/sticky.h"
 
@@ -397,7 +396,7 @@ static bool can_splice(struct exchange *ex)
     const struct weir_req *req = ex->req;
 
     if (!ex->head_done || ex->in || ex->head.framing != FRAMING_LENGTH ||
-        ex->body_left < SPLICE_MIN || req->chunked_out || req->bodyless || background_is(req) ||
+        ex->body_left < SPLICE_MIN || req->chunked_out || req->bodyless ||
         !client_is_plain(req->client) || ex->up->conn.io ||
         req->filters || !chain_is_empty(&req->out)) {
         return false;

@@ -37,6 +37,7 @@
  *        weir_background(), WEIR_UP_RESPONSE
  *        weir/accept.h, weir/utf8.h
  *        commands (weir/command.h)
+ *        weir_fetch_start()
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
