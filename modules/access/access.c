@@ -21,6 +21,7 @@ struct conf {
     const weir_template *address;
     uint32_t mode;
     /* made by check and commit */
+    uint32_t reported; /* metric */
     struct cidr_rule *rules;     /* check() leaves them to commit() */
     size_t rule_n, rule_cap;
     struct cidr_set networks;
@@ -72,7 +73,7 @@ static const weir_opt opts[] = {
      .names = modes,
      .offset = offsetof(struct conf, mode),
      .dflt = "enforce",
-     .doc = "\"report\": what would be refused is logged and passes."},
+     .doc = "\"report\": what would be refused is logged, counted and passes."},
 };
 
 /* ---- at work ---- */
@@ -135,6 +136,7 @@ static weir_rc on_access(weir_req *req, const void *conf_)
     snprintf(detail, sizeof(detail), "%.*s may not: %s", (int)(address.n > 64 ? 64 : address.n),
              address.p, why);
     if (conf->mode == MODE_REPORT) {
+        weir_metric_add(conf->reported, 1);
         weir_log(WEIR_LOG_WARN, req, "access.mode is \"report\", this passes: %s", detail);
         return WEIR_NEXT;
     }
@@ -241,6 +243,8 @@ static void commit(weir_cfg *cfg, void *conf_)
     cidr_set_build(&conf->networks, conf->rules, conf->rule_n, alloc, cfg);
     free(conf->rules);
     conf->rules = NULL;
+    conf->reported = weir_cfg_metric(cfg, "reported_total", WEIR_METRIC_COUNTER, NULL,
+                                     "Requests that mode = \"report\" let pass.");
 }
 
 static const weir_hook hooks[] = {{.phase = WEIR_REQ_ACCESS, .fn = on_access}};
@@ -259,4 +263,4 @@ static const weir_module module = {
     .commit = commit,
 };
 
-WEIR_MODULE(access, 1, "", module)
+WEIR_MODULE(access, 3, "", module)

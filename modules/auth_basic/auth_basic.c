@@ -41,6 +41,7 @@ struct conf {
     size_t chain_n, user_n;
     const char *stand_in; /* a hash for unknown names: they take as long */
     weir_str challenge;
+    uint32_t reported; /* metric; made by commit */
 };
 
 static const weir_opt opts[] = {
@@ -60,7 +61,7 @@ static const weir_opt opts[] = {
      .names = modes,
      .offset = offsetof(struct conf, mode),
      .dflt = "enforce",
-     .doc = "\"report\": what would be refused is logged and passes."},
+     .doc = "\"report\": what would be refused is logged, counted and passes."},
 };
 
 /* ---- verdicts ---- */
@@ -126,6 +127,7 @@ static void remember(const unsigned char digest[32], bool good)
 static weir_rc refuse(weir_req *req, const struct conf *conf, const char *why)
 {
     if (conf->mode == MODE_REPORT) {
+        weir_metric_add(conf->reported, 1);
         weir_log(WEIR_LOG_WARN, req, "auth_basic.mode is \"report\", this passes: %s", why);
         return WEIR_NEXT;
     }
@@ -356,9 +358,12 @@ static void check(weir_cfg *cfg, void *conf_)
     conf->challenge = (weir_str){text, n + 18};
 }
 
-static void commit(weir_cfg *cfg, void *conf)
+static void commit(weir_cfg *cfg, void *conf_)
 {
-    (void)conf;
+    struct conf *conf = conf_;
+
+    conf->reported = weir_cfg_metric(cfg, "reported_total", WEIR_METRIC_COUNTER, NULL,
+                                     "Requests that mode = \"report\" let pass.");
     memcpy(secret, weir_cfg_secret(cfg), sizeof(secret));
 }
 

@@ -3,18 +3,16 @@
 
 #include <stddef.h>
 
-static struct bucket *group_of(const struct buckets *stripe, uint32_t bits)
-{
-    uint64_t index = (uint64_t)bits * stripe->group_n >> 32;
-
-    return stripe->at + index * BUCKET_WAYS;
-}
-
-/* Two groups, from parts of the hash that the stripe was not chosen by. */
+/* Two neighbours, from a part of the hash that the stripe was not chosen by. Keys that share one group
+ * share the other: so where a key is pushed out, nobody stays behind who owes less than it. */
 static void groups_of(const struct buckets *stripe, uint64_t hash, struct bucket *groups[2])
 {
-    groups[0] = group_of(stripe, (uint32_t)hash);
-    groups[1] = group_of(stripe, (uint32_t)(hash >> 26));
+    uint32_t pairs = (stripe->group_n + 1) / 2;
+    uint32_t first = 2 * (uint32_t)((hash & UINT32_MAX) * pairs >> 32);
+    uint32_t second = first + 1 < stripe->group_n ? first + 1 : first;
+
+    groups[0] = stripe->at + (size_t)first * BUCKET_WAYS;
+    groups[1] = stripe->at + (size_t)second * BUCKET_WAYS;
 }
 
 /* What a bucket would lose if it went: the later of its two times. */

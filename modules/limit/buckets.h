@@ -7,7 +7,8 @@
  * of the key that owes least, and takes over what that one owes. So debts are never forgotten: a
  * key that was pushed out comes back with at least its old debt, since it pushes out in turn the one
  * that owes least, and that is no less than it owed itself. Filling the table with other keys
- * therefore gains nobody anything. Keys whose requests are under way keep their places.
+ * therefore gains nobody anything. Keys whose requests are under way keep their places; only what
+ * happens around those can cost a debt.
  *
  * Only a keyed hash of each key is kept, so that nobody can aim at another one's place. */
 #ifndef LIMIT_BUCKETS_H

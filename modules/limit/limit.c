@@ -8,6 +8,8 @@
 
 #include <weir/module.h>
 
+#include "pace.h"
+#include "store.h"
 #include "zone.h"
 
 #define NS 1000000000ull
@@ -20,7 +22,7 @@ static const char *const modes[] = {"enforce", "report", NULL};
 
 /* One use of a zone. */
 struct rule {
-    weir_str zone_name;
+    weir_str zone_name, bandwidth_text;
     int64_t burst, delay;
     int64_t connections;
     int64_t status;
@@ -28,6 +30,7 @@ struct rule {
     /* made by check */
     struct zone *zone;
     struct rate rate;
+    uint64_t bandwidth; /* bytes per second of each response; 0: any */
 };
 
 struct conf {
@@ -37,6 +40,7 @@ struct conf {
     /* made by check */
     struct rule *rules;
     size_t rule_n;
+    bool has_bandwidth; /* one of the rules, or their zones */
 };
 
 /* What a request has been counted for. */
@@ -57,6 +61,7 @@ struct state {
 };
 
 static struct zone *zones; /* of this configuration */
+static uint32_t reported;  /* metric */
 
 #define RULE(member) offsetof(struct rule, member)
 #define RULE_ROWS                                                                                  \
@@ -88,6 +93,12 @@ static struct zone *zones; /* of this configuration */
          .dflt = "0",                                                                              \
          .max = 1000000000,                                                                        \
          .doc = "Requests of one key that may be under way at a time; 0: any number."},            \
+        {.name = "bandwidth",                                                                      \
+         .type = WEIR_T_STR,                                                                       \
+         .scopes = WEIR_S_SITE | WEIR_S_ROUTE,                                                     \
+         .offset = RULE(bandwidth_text),                                                           \
+         .doc = "Bytes per second of each response's body; absent: any number.",                   \
+         .example = "\"1m/s\""},                                                                   \
         {.name = "status",                                                                         \
          .type = WEIR_T_INT,                                                                       \
          .scopes = WEIR_S_SITE | WEIR_S_ROUTE,                                                     \
@@ -102,7 +113,7 @@ static struct zone *zones; /* of this configuration */
          .scopes = WEIR_S_SITE | WEIR_S_ROUTE,                                                     \
          .offset = RULE(mode),                                                                     \
          .dflt = "enforce",                                                                        \
-         .doc = "\"report\": what would be refused or would wait is logged and passes."}
+         .doc = "\"report\": what would be refused or would wait is logged, counted and passes."}
 
 static const weir_opt zone_opts[] = {
     {.name = "key",
@@ -115,6 +126,17 @@ static const weir_opt zone_opts[] = {
      .offset = offsetof(struct zone, rate_text),
      .doc = "Requests per second, minute, hour or day.",
      .example = "\"10r/s\""},
+    {.name = "bandwidth",
+     .type = WEIR_T_STR,
+     .offset = offsetof(struct zone, bandwidth_text),
+     .doc = "Bytes per second of all responses of a key together.",
+     .example = "\"1m/s\""},
+    {.name = "store",
+     .type = WEIR_T_STR,
+     .offset = offsetof(struct zone, store_url),
+     .doc = "A Redis server through which several machines share the rate; while it is away each limits "
+            "on its own.",
+     .example = "\"redis://127.0.0.1:6379/0\""},
     {.name = "memory",
      .type = WEIR_T_SIZE,
      .offset = offsetof(struct zone, memory),
@@ -315,6 +337,20 @@ static weir_rc wait_for_turn(weir_req *req, struct state *state, uint64_t wait_n
     return WEIR_AGAIN;
 }
 
+/* What was admitted after all. */
+static void tell_stores(weir_req *req, const struct state *state)
+{
+    for (uint32_t i = 0; i < state->charge_n; i++) {
+        const struct charge *charge = &state->charges[i];
+        weir_str key;
+
+        if (charge->counted && charge->rule->zone->store) {
+            weir_eval(req, charge->rule->zone->key, &key);
+            store_note(charge->rule->zone, charge->hash, key);
+        }
+    }
+}
+
 static weir_rc on_limit(weir_req *req, const void *conf_)
 {
     const struct conf *conf = conf_;
@@ -342,6 +378,7 @@ static weir_rc on_limit(weir_req *req, const void *conf_)
         }
         state->charge_n++;
         if (rule->mode == MODE_REPORT && (verdict.why || verdict.wait_ns)) {
+            weir_metric_add(reported, 1);
             weir_log(WEIR_LOG_WARN, req, "limit.mode is \"report\", this passes: \"%.*s\" %s in zone %s",
                      (int)(key.n > 80 ? 80 : key.n), key.p,
                      verdict.why ? verdict.why : "would have to wait", rule->zone->name.p);
@@ -352,6 +389,7 @@ static weir_rc on_limit(weir_req *req, const void *conf_)
         }
         wait_ns = verdict.wait_ns > wait_ns ? verdict.wait_ns : wait_ns;
     }
+    tell_stores(req, state);
     return wait_ns ? wait_for_turn(req, state, wait_ns) : WEIR_NEXT;
 }
 
@@ -400,6 +438,142 @@ static void on_end(void *ctx)
     }
 }
 
+/* ---- bytes of responses ---- */
+
+struct stream {
+    weir_req *req;
+    const struct conf *conf;
+    uint64_t due_ns; /* of this response, by the strictest rule */
+    uint64_t bandwidth; /* of that; 0: none */
+    uint64_t timer;
+};
+
+static weir_rc open_stream(weir_req *req, const void *conf_, void **state)
+{
+    const struct conf *conf = conf_;
+
+    if (!conf->has_bandwidth) {
+        return WEIR_NEXT;
+    }
+    struct stream *stream = weir_alloc(req, sizeof(*stream));
+    *stream = (struct stream){.req = req, .conf = conf};
+    for (size_t i = 0; i < conf->rule_n; i++) {
+        uint64_t bandwidth = conf->rules[i].bandwidth;
+
+        if (bandwidth && (!stream->bandwidth || bandwidth < stream->bandwidth)) {
+            stream->bandwidth = bandwidth;
+        }
+    }
+    *state = stream;
+    return WEIR_DONE;
+}
+
+/* How many bytes of this key may go, and if `n` is not 0, that so many do. *due_ns: when, if none. */
+static uint64_t of_key(const struct zone *zone, uint64_t hash, uint64_t n, uint64_t now_ns,
+                       uint64_t *due_ns)
+{
+    uint64_t room = UINT64_MAX;
+    struct buckets stripe = zone_lock(zone, hash);
+    struct bucket *bucket = buckets_take(&stripe, hash, now_ns);
+
+    if (bucket) {
+        room = pace_room(bucket->bytes_due_ns, zone->bandwidth, now_ns);
+        *due_ns = bucket->bytes_due_ns;
+    }
+    if (bucket && n) {
+        pace_take(&bucket->bytes_due_ns, zone->bandwidth, n, now_ns);
+    }
+    zone_unlock(zone, hash);
+    return room;
+}
+
+/* The same for all that limits this response. */
+static uint64_t of_all(struct stream *stream, uint64_t n, uint64_t now_ns, uint64_t *due_ns)
+{
+    const struct state *state = weir_ctx(stream->req);
+    uint64_t room = UINT64_MAX;
+
+    *due_ns = 0;
+    if (stream->bandwidth) {
+        room = pace_room(stream->due_ns, stream->bandwidth, now_ns);
+        *due_ns = stream->due_ns;
+    }
+    if (stream->bandwidth && n) {
+        pace_take(&stream->due_ns, stream->bandwidth, n, now_ns);
+    }
+    for (uint32_t i = 0; i < state->charge_n; i++) {
+        const struct charge *charge = &state->charges[i];
+        uint64_t due = 0;
+
+        if (charge->rule->zone->bandwidth) {
+            uint64_t mine = of_key(charge->rule->zone, charge->hash, n, now_ns, &due);
+
+            room = mine < room ? mine : room;
+            *due_ns = due > *due_ns ? due : *due_ns;
+        }
+    }
+    return room;
+}
+
+static void on_stream_turn(void *arg)
+{
+    struct stream *stream = arg;
+
+    stream->timer = 0;
+    weir_pull_ready(stream->req);
+}
+
+static weir_rc run_stream(weir_req *req, void *state, weir_chain *in, weir_chain *out, uint32_t flags)
+{
+    struct stream *stream = state;
+    uint64_t now_ns = zone_now_ns(), due_ns;
+
+    (void)req;
+    (void)flags;
+    if (weir_chain_bytes(in) == 0) {
+        return WEIR_OK;
+    }
+    if (weir_chain_room(out) == 0) {
+        return WEIR_MORE;
+    }
+    uint64_t room = of_all(stream, 0, now_ns, &due_ns);
+    if (room > 0) {
+        uint64_t most = weir_chain_room(out) < room ? weir_chain_room(out) : room;
+        uint64_t moved = weir_chain_move(out, in, most);
+
+        of_all(stream, moved, now_ns, &due_ns);
+        if (weir_chain_bytes(in) == 0) {
+            return WEIR_OK;
+        }
+        of_all(stream, 0, now_ns, &due_ns);
+    }
+    if (!stream->timer) {
+        uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+
+        stream->timer = weir_timer_start(wait_ns / 1000000 + 1, on_stream_turn, stream);
+    }
+    return WEIR_AGAIN;
+}
+
+static void close_stream(weir_req *req, void *state)
+{
+    (void)req;
+    weir_timer_stop(((struct stream *)state)->timer);
+}
+
+static const weir_filter_ops pace_filter = {
+    .size = sizeof(pace_filter),
+    .stage = WEIR_FILTER_ENCODE,
+    .props = WEIR_FILTER_READONLY | WEIR_FILTER_FILE_OK,
+    .name = "limit",
+    .after = "compress",
+    .side = WEIR_RESPONSE,
+    .open = open_stream,
+    .run = run_stream,
+    .close = close_stream,
+};
+static const weir_filter_ops *const filters[] = {&pace_filter, NULL};
+
 /* ---- configuration ---- */
 
 /* "10r/s": the time between two requests. 0: it is not that. */
@@ -439,6 +613,14 @@ static void check_zones(weir_cfg *cfg, struct conf *conf)
         if (zone->rate_text.n && !zone->step_ns) {
             weir_cfg_error(cfg, zone->name.p, "rate \"%s\": expected a number and r/s, r/m, r/h or "
                                               "r/d, such as \"10r/s\"", zone->rate_text.p);
+        }
+        zone->bandwidth = zone->bandwidth_text.n ? pace_parse(zone->bandwidth_text) : 0;
+        if (zone->bandwidth_text.n && !zone->bandwidth) {
+            weir_cfg_error(cfg, zone->name.p, "bandwidth \"%s\": expected bytes per second, such as "
+                                              "\"1m/s\"", zone->bandwidth_text.p);
+        }
+        if (zone->store_url.n && !zone->rate_text.n) {
+            weir_cfg_error(cfg, zone->name.p, "store: only a rate is shared, and the zone has none");
         }
         zone->next = zones;
         zones = zone;
@@ -481,9 +663,15 @@ static void check_rule(weir_cfg *cfg, struct rule *rule)
                        rule->zone_name.p, names[0] ? names : "none");
         return;
     }
-    if (!rule->zone->step_ns && !rule->zone->rate_text.n && rule->connections == 0) {
-        weir_cfg_error(cfg, "zone", "zone \"%s\" has no rate, and there is no connections here: "
-                                    "nothing is limited", rule->zone_name.p);
+    rule->bandwidth = rule->bandwidth_text.n ? pace_parse(rule->bandwidth_text) : 0;
+    if (rule->bandwidth_text.n && !rule->bandwidth) {
+        weir_cfg_error(cfg, "bandwidth", "\"%s\": expected bytes per second, such as \"1m/s\"",
+                       rule->bandwidth_text.p);
+    }
+    if (!rule->zone->rate_text.n && !rule->zone->bandwidth_text.n && rule->connections == 0 &&
+        !rule->bandwidth_text.n) {
+        weir_cfg_error(cfg, "zone", "zone \"%s\" has no rate or bandwidth, and there is no connections or "
+                                    "bandwidth here: nothing is limited", rule->zone_name.p);
     }
     if (rule->delay > rule->burst) {
         weir_cfg_warn(cfg, "delay", "delay is larger than burst: no request ever waits");
@@ -504,18 +692,25 @@ static void check(weir_cfg *cfg, void *conf_)
     conf->rules = is_list ? (struct rule *)(uintptr_t)conf->list.items : &conf->one;
     conf->rule_n = is_list ? conf->list.n : 1;
     for (size_t i = 0; i < conf->rule_n; i++) {
-        check_rule(cfg, &conf->rules[i]);
+        struct rule *rule = &conf->rules[i];
+
+        check_rule(cfg, rule);
+        conf->has_bandwidth |= rule->bandwidth || (rule->zone && rule->zone->bandwidth);
     }
 }
 
 static void commit(weir_cfg *cfg, void *conf)
 {
     (void)conf;
+    reported = weir_cfg_metric(cfg, "reported_total", WEIR_METRIC_COUNTER, NULL,
+                               "Requests that mode = \"report\" let pass.");
     if (weir_cfg_scope(cfg) != WEIR_S_TOP) {
         return;
     }
     for (struct zone *zone = zones; zone; zone = zone->next) {
-        zone_open(cfg, zone);
+        if (zone_open(cfg, zone) && zone->store_url.n) {
+            store_open(cfg, zone);
+        }
     }
 }
 
@@ -537,6 +732,7 @@ static const weir_module module = {
     .check = check,
     .commit = commit,
     .ctx_free = on_end,
+    .filters = filters,
 };
 
 WEIR_MODULE(limit, 3, "", module)

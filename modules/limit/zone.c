@@ -11,7 +11,7 @@
 
 #define OWNER_MAX 2048 /* workers, of all generations that still run */
 #define LAYOUT 0x32500400u /* changes with struct head and struct bucket */
-#define REVISION 1
+#define REVISION 2
 
 struct head {
     int32_t pids[OWNER_MAX]; /* 0: free; guarded by stripe 0 */
@@ -38,7 +38,7 @@ bool zone_open(weir_cfg *cfg, struct zone *zone)
 }
 
 /* An IPv6 address stands for its network: who has one has 2^64 of them. */
-static size_t mask_address(const struct zone *zone, weir_str key, unsigned char out[16])
+size_t zone_network(const struct zone *zone, weir_str key, unsigned char out[16])
 {
     char text[INET6_ADDRSTRLEN];
 
@@ -59,7 +59,7 @@ static size_t mask_address(const struct zone *zone, weir_str key, unsigned char 
 uint64_t zone_hash(const struct zone *zone, weir_str key)
 {
     unsigned char address[16];
-    size_t n = mask_address(zone, key, address);
+    size_t n = zone_network(zone, key, address);
     uint64_t hash = n ? siphash(zone->secret, address, n) : siphash(zone->secret, key.p, key.n);
 
     return hash ? hash : 1;

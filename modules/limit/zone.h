@@ -13,13 +13,14 @@ struct store;
 struct zone {
     /* as configured */
     const weir_template *key;
-    weir_str rate_text;
+    weir_str rate_text, bandwidth_text;
     uint64_t memory;
     int64_t ipv6_prefix;
     weir_str store_url;
     /* made by check and commit */
     weir_str name;
     uint64_t step_ns;   /* between two requests; 0: there is no rate */
+    uint64_t bandwidth; /* bytes per second of a key's responses; 0: any */
     weir_zone *shared;
     unsigned char secret[16];
     uint32_t group_n;   /* of a stripe */
@@ -32,6 +33,8 @@ struct zone {
 /* Opens the shared memory. False: a mistake was reported. */
 bool zone_open(weir_cfg *cfg, struct zone *zone);
 
+/* The network that a key stands for which is an IPv6 address: its 16 bytes to `out`. 0: it is none. */
+size_t zone_network(const struct zone *zone, weir_str key, unsigned char out[16]);
 /* The key's hash, never 0. */
 uint64_t zone_hash(const struct zone *zone, weir_str key);
 

@@ -568,16 +568,27 @@ static bool read_status_line(weir_str line, struct http1_head *head, struct http
     return true;
 }
 
-static void settle_response_framing(struct http1_head *head, enum http1_method method)
+/* A body where there can be none: who sends it and who reads it may see two different answers. */
+static bool settle_response_framing(struct http1_head *head, enum http1_method method,
+                                    struct http1_error *error)
 {
     bool bodyless = head->status < 200 || head->status == 204 || head->status == 304 ||
                     method == METHOD_HEAD || (method == METHOD_CONNECT && head->status < 300);
+    bool has_body = head->framing == FRAMING_CHUNKED ||
+                    (head->framing == FRAMING_LENGTH && head->content_length > 0);
 
+    if (head->status < 200 && has_body) {
+        return fail(error, 502, "an interim answer has a body");
+    }
+    if (head->status == 204 && has_body) {
+        head->keep_alive = false; /* it may yet come */
+    }
     if (bodyless) {
         head->framing = FRAMING_NONE;
     } else if (head->framing == FRAMING_NONE) {
         head->framing = FRAMING_CLOSE;
     }
+    return true;
 }
 
 enum http1_result http1_parse_response(const char *p, size_t n, size_t *scanned,
@@ -616,7 +627,6 @@ enum http1_result http1_parse_response(const char *p, size_t n, size_t *scanned,
         return HTTP1_ERROR;
     }
     read_connection(fields, head);
-    settle_response_framing(head, method);
     *used = end;
-    return HTTP1_DONE;
+    return settle_response_framing(head, method, error) ? HTTP1_DONE : HTTP1_ERROR;
 }

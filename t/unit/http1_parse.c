@@ -140,6 +140,8 @@ static const struct {
 };
 
 static const char *const bad_responses[] = {
+    "HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\n",
+    "HTTP/1.1 103 Early\r\nTransfer-Encoding: chunked\r\n\r\n",
     "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
     "HTTP/1.1 20 OK\r\n\r\n",
     "HTTP/1.1 2000 OK\r\n\r\n",
