@@ -32,6 +32,7 @@ struct state {
     const struct conf *conf; /* by which the client was looked for before; NULL: nobody has */
     bool is_settled;
     weir_str proto;          /* what a trusted proxy says of the client's connection */
+    weir_str chain;          /* the client and the trusted proxies, as X-Forwarded-For has them */
 };
 
 static const weir_opt opts[] = {
@@ -51,19 +52,25 @@ static const weir_opt opts[] = {
 
 /* ---- trust ---- */
 
-/* "1.2.3.4", "1.2.3.4:80", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80" */
-static bool parse_address(weir_str text, struct cidr *out)
+/* Of "1.2.3.4", "1.2.3.4:80", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80". */
+static weir_str without_port(weir_str text)
 {
     const char *colon = text.n ? memchr(text.p, ':', text.n) : NULL;
 
     if (text.n && text.p[0] == '[') {
         const char *end = memchr(text.p, ']', text.n);
 
-        text = end ? (weir_str){text.p + 1, (size_t)(end - text.p) - 1} : (weir_str){0};
-    } else if (colon && !memchr(colon + 1, ':', text.n - (size_t)(colon + 1 - text.p))) {
+        return end ? (weir_str){text.p + 1, (size_t)(end - text.p) - 1} : (weir_str){0};
+    }
+    if (colon && !memchr(colon + 1, ':', text.n - (size_t)(colon + 1 - text.p))) {
         text.n = (size_t)(colon - text.p);
     }
-    return cidr_parse_address(text, out);
+    return text;
+}
+
+static bool parse_address(weir_str text, struct cidr *out)
+{
+    return cidr_parse_address(without_port(text), out);
 }
 
 static bool is_trusted(const struct conf *conf, weir_str addr)
@@ -173,6 +180,30 @@ static weir_str believed_proto(const weir_req *req, const struct conf *conf, con
     return is_known ? proto : (weir_str){0};
 }
 
+/* "client, proxy, proxy": what is believed of the hops, and the last one, which weir sees itself. */
+static weir_str make_chain(weir_req *req, const struct hops *hops, const struct hop *client)
+{
+    weir_str peer = weir_conn_addr(weir_conn_of(req));
+    size_t n = peer.n;
+    struct cidr cidr;
+
+    for (const struct hop *hop = client; hop < hops->list + hops->n; hop++) {
+        n += hop->addr.n + 2;
+    }
+    char *text = weir_alloc(req, n), *at = text;
+    for (const struct hop *hop = client; hop < hops->list + hops->n; hop++) {
+        memcpy(at, hop->addr.p, hop->addr.n);
+        memcpy(at + hop->addr.n, ", ", 2);
+        at += hop->addr.n + 2;
+    }
+    if (!parse_address(peer, &cidr)) {
+        return (weir_str){text, (size_t)(at - text) - 2}; /* it came by a unix socket */
+    }
+    peer = without_port(peer);
+    memcpy(at, peer.p, peer.n);
+    return (weir_str){text, (size_t)(at - text) + peer.n};
+}
+
 static void believe(weir_req *req, const struct conf *conf, struct state *state)
 {
     struct hops hops;
@@ -184,6 +215,7 @@ static void believe(weir_req *req, const struct conf *conf, struct state *state)
     const struct hop *client = find_client(conf, &hops);
     if (client && weir_set_client_addr(req, client->addr) == WEIR_OK) {
         state->proto = believed_proto(req, conf, client);
+        state->chain = make_chain(req, &hops, client);
     }
 }
 
@@ -207,13 +239,16 @@ static weir_rc on_rewrite(weir_req *req, const void *conf)
     }
     state->is_settled = true;
     if (state->conf && state->conf != conf) {
-        state->proto = (weir_str){0};
+        state->proto = state->chain = (weir_str){0};
         weir_set_client_addr(req, weir_conn_addr(weir_conn_of(req)));
     }
     if (state->conf != conf) {
         believe(req, conf, state);
     }
     drop_fields(req);
+    if (state->chain.n) {
+        weir_edit_known(req, WEIR_REQUEST, WEIR_SET, WEIR_F_X_FORWARDED_FOR, state->chain);
+    }
     if (state->proto.n) {
         weir_edit_known(req, WEIR_REQUEST, WEIR_SET, WEIR_F_X_FORWARDED_PROTO, state->proto);
     }

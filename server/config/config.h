@@ -24,6 +24,7 @@ struct server_conf {
     weir_list modules;          /* weir_str; empty: all installed */
     weir_str pid_file, control, temp_path;
     int64_t connections;        /* per worker */
+    int64_t connections_per_address; /* the same; 0: any number */
     uint64_t drain_timeout_ms, stall_timeout_ms;
     uint64_t worker_memory;     /* most that a worker may allocate; 0: no limit */
     bool sandbox;               /* workers give up what serving does not need */

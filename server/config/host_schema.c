@@ -100,7 +100,15 @@ static const weir_opt server_table[] = {
      .dflt = "16384",
      .min = 1,
      .max = 10000000,
-     .doc = "Open connections per worker."},
+     .doc = "Open connections per worker. When there are so many, those that have waited longest "
+            "between requests or for a first one give way."},
+    {.name = "connections_per_address",
+     .type = WEIR_T_INT,
+     AT(struct server_conf, connections_per_address),
+     .dflt = "0",
+     .max = 10000000,
+     .doc = "Open connections of one address, or of one IPv6 /64, per worker; further ones are closed at "
+            "once. 0: any number."},
     {.name = "drain_timeout",
      .type = WEIR_T_DURATION,
      AT(struct server_conf, drain_timeout_ms),

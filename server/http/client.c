@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "http/codec_server.h"
 #include "http/conn_phase.h"
+#include "http/crowd.h"
 #include "http/http1_server.h"
 #include "module/registry.h"
 #include "net/io.h"
@@ -21,7 +22,7 @@ void (*clients_on_gone)(void);
 bool clients_draining;
 bool clients_moving;
 
-static struct client *clients;
+static struct client *clients, *oldest;
 static uint64_t last_serial; /* of requests */
 
 bool client_enter(struct client *client)
@@ -127,8 +128,11 @@ void client_close(struct client *client)
     }
     conn_close(&client->conn);
     conn_phase_close(client);
+    crowd_leave(client->crowd_key);
     if (client->next) {
         client->next->prev = client->prev;
+    } else {
+        oldest = client->prev;
     }
     if (client->prev) {
         client->prev->next = client->next;
@@ -263,15 +267,18 @@ static void on_timer(struct timer *timer)
 }
 
 struct client *client_open(const struct listener *listener, int fd, const struct addr *addr,
-                           bool is_new)
+                           uint64_t crowd_key, bool is_new)
 {
     struct client *client = mem_zalloc(sizeof(*client));
 
     client->listener = listener;
     client->addr = *addr;
+    client->crowd_key = crowd_key;
     client->next = clients;
     if (clients) {
         clients->prev = client;
+    } else {
+        oldest = client;
     }
     clients = client;
     clients_count(1);
@@ -287,6 +294,35 @@ struct client *client_open(const struct listener *listener, int fd, const struct
         return client;
     }
     return begin(client) ? client : NULL;
+}
+
+#define LOOKED_AT 256 /* oldest connections that are asked to give way */
+
+static bool waits(const struct client *client, bool for_first)
+{
+    if (client->deferred) {
+        return false;
+    }
+    if (!for_first) {
+        return client->state == CLIENT_IDLE && client->served > 0;
+    }
+    return client->served == 0 && client != clients && (client->state == CLIENT_IDLE || client->state == CLIENT_HEAD ||
+                                   client->state == CLIENT_HANDSHAKE || client->state == CLIENT_PREREAD);
+}
+
+bool clients_give_way(void)
+{
+    for (int for_first = 0; for_first < 2; for_first++) {
+        struct client *client = oldest;
+
+        for (int i = 0; client && i < LOOKED_AT; i++, client = client->prev) {
+            if (waits(client, for_first)) {
+                client_close(client);
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 void clients_drain(void)

@@ -59,12 +59,16 @@ struct client {
     uint64_t body_left;         /* FRAMING_LENGTH */
     struct chunked *chunked;    /* FRAMING_CHUNKED; in the request's arena */
     struct addr addr;
+    uint64_t crowd_key;         /* as what its connection is counted: see crowd.h */
 };
 
 /* Takes an accepted socket; not `is_new`: from an older worker, so that its first bytes were seen. NULL:
  * it has ended already. */
 struct client *client_open(const struct listener *listener, int fd, const struct addr *addr,
-                           bool is_new);
+                           uint64_t crowd_key, bool is_new);
+/* One that waits between requests, or else for a first one, is closed: of some of the oldest that which
+ * has waited longest. False: there is none among them. */
+bool clients_give_way(void);
 /* Ends the connection and what is on it; may be called twice. */
 void client_close(struct client *client);
 /* Everything is sent: ends our side, and waits a while for the other's, since a close with bytes

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "http/client.h"
+#include "http/crowd.h"
 #include "http/http1_server.h"
 #include "upstream/exchange.h"
 #include "upstream/tunnel.h"
@@ -226,7 +227,10 @@ static void adopt_idle(const struct head *head, int fd)
         return;
     }
     memcpy(&addr.sa, &head->addr, head->addr_n);
-    struct client *client = client_open(listener, fd, &addr, false);
+    uint64_t key;
+
+    crowd_enter(&addr, &key); /* it is here already: nobody turns it away */
+    struct client *client = client_open(listener, fd, &addr, key, false);
     if (client) {
         client->served = head->served;
         client_set_timer(client, head->wait_ms);

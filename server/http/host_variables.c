@@ -246,7 +246,12 @@ static weir_rc get_upstream_time(weir_req *req, weir_str suffix, weir_str *out)
 
 static weir_rc get_forwarded_for(weir_req *req, weir_str suffix, weir_str *out)
 {
-    /* What an untrusted client says of earlier hops is dropped. */
+    const weir_field *field = fields_get(&req->fields[WEIR_REQUEST], WEIR_F_X_FORWARDED_FOR);
+
+    /* What an untrusted client says of earlier hops is dropped; realip sets what is believed. */
+    if (field && field->flags & WEIR_FIELD_RULE) {
+        return give(field->value, out);
+    }
     return get_remote_addr(req, suffix, out);
 }
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/server.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "http/client.h"
+#include "http/crowd.h"
 #include "http/handover.h"
 #include "net/listen.h"
 #include "upstream/health.h"
 #include "upstream/names.h"
+
+#include <unistd.h>
 
 static struct acceptor *acceptors;
 static uint32_t acceptor_n;
@@ -14,11 +18,49 @@ static uint32_t acceptor_n;
 static uint64_t connections_max;
 static bool is_paused; /* by server_pause() */
 
+#define LOG_INTERVAL_MS 1000
+
+/* Who floods is not to flood the log. */
+static bool is_time_to_say(uint64_t *last_ms)
+{
+    bool is_time = *last_ms == 0 || clock_now.ms - *last_ms >= LOG_INTERVAL_MS;
+
+    *last_ms = is_time ? clock_now.ms : *last_ms;
+    return is_time;
+}
+
+static void turn_away(int fd, const struct addr *addr)
+{
+    static uint64_t said_ms;
+    char text[ADDR_TEXT];
+
+    close(fd);
+    if (is_time_to_say(&said_ms)) {
+        addr_format_host(addr, text);
+        log_warn("server.connections_per_address: %s has that many connections, more of it are closed",
+                 text);
+    }
+}
+
 static void on_accept(struct acceptor *acceptor, int fd, const struct addr *addr)
 {
-    client_open(acceptor->arg, fd, addr, true);
-    if (client_count >= connections_max && !clients_draining) {
-        log_warn("server.connections: %u clients are connected, more have to wait", client_count);
+    static uint64_t said_ms;
+    uint64_t key;
+
+    if (!crowd_enter(addr, &key)) {
+        turn_away(fd, addr);
+        return;
+    }
+    client_open(acceptor->arg, fd, addr, key, true);
+    if (client_count < connections_max || clients_draining) {
+        return;
+    }
+    bool has_place = clients_give_way();
+    if (is_time_to_say(&said_ms)) {
+        log_warn("server.connections: %u clients are connected, %s", client_count + has_place,
+                 has_place ? "the one that has waited longest was closed" : "more have to wait");
+    }
+    if (!has_place) {
         for (uint32_t i = 0; i < acceptor_n; i++) {
             acceptor_pause(&acceptors[i]);
         }
@@ -40,6 +82,7 @@ int server_start(const struct config *config, const struct listen_fd *fds, uint3
 {
     acceptor_n = n;
     connections_max = (uint64_t)config->server.connections;
+    crowd_init((uint64_t)config->server.connections_per_address, connections_max);
     clients_on_gone = on_client_gone;
     acceptors = mem_zalloc((acceptor_n + 1) * sizeof(*acceptors));
     for (uint32_t i = 0; i < acceptor_n; i++) {
