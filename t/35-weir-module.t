@@ -17,7 +17,7 @@ sub tool {
     return ($? >> 8, $said);
 }
 
-for my $kind (qw(access content log balancer)) {
+for my $kind (qw(access content filter log balancer)) {
     my $name = "my_$kind";
     my ($status, $said) = tool($dir, 'new', $name, '--kind', $kind);
     is $status, 0, "new --kind $kind" or diag $said;

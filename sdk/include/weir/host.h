@@ -441,7 +441,8 @@ static inline int64_t weir_wall_ms(void)
 }
 
 /* Suspends the request: the hook then returns WEIR_AGAIN. After `deadline_ms` without a resume it
- * continues as if the hook had failed. on_cancel(arg) is called, once, if the request ends first.
+ * continues as if the hook had failed. on_cancel(arg) is called, once, if that or the request's end
+ * comes first.
  * Returns 0 when suspending is not possible here. */
 static inline weir_token weir_suspend(weir_req *req, uint32_t deadline_ms,
                                       void (*on_cancel)(void *), void *arg)

@@ -13,13 +13,21 @@ struct state {
 };
 
 static const weir_opt options[] = {
-    {.name = "key", .type = WEIR_T_STR, .offset = offsetof(struct conf, key), .dflt = "k", .doc = "Key."},
+    {.name = "key",
+     .type = WEIR_T_STR,
+     .offset = offsetof(struct conf, key),
+     .dflt = "k",
+     .doc = "Key."},
     {.name = "text",
      .type = WEIR_T_TEMPLATE,
      .offset = offsetof(struct conf, text),
      .dflt = "$kept at $host",
      .doc = "Answer."},
-    {.name = "wait", .type = WEIR_T_DURATION, .offset = offsetof(struct conf, ms), .dflt = "1ms", .doc = "Wait."},
+    {.name = "wait",
+     .type = WEIR_T_DURATION,
+     .offset = offsetof(struct conf, ms),
+     .dflt = "1ms",
+     .doc = "Wait."},
 };
 
 static void on_over(void *arg)

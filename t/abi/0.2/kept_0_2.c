@@ -11,7 +11,11 @@ struct conf {
 };
 
 static const weir_opt options[] = {
-    {.name = "name", .type = WEIR_T_STR, .offset = offsetof(struct conf, name), .dflt = "x", .doc = "Name."},
+    {.name = "name",
+     .type = WEIR_T_STR,
+     .offset = offsetof(struct conf, name),
+     .dflt = "x",
+     .doc = "Name."},
 };
 
 static void commit(weir_cfg *cfg, void *arg)
