@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loop.c - time that passes when the kit says so, threads that run when it says so, and tokens. */
+#include "kit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DUE_MAX 1024
+
+unsigned kit_suspensions;
+struct weir_req *current;
+
+static struct due {
+    uint64_t id, at;
+    void (*fn)(void *);
+    void *arg;
+    void (*work)(void *); /* of a thread, before fn */
+} due[DUE_MAX];
+static unsigned due_n;
+static uint64_t now = 1000000, last_id;
+static unsigned generation;
+static weir_token last_used; /* resumed by the module itself, and taken */
+
+static uint64_t add(uint64_t at, void (*work)(void *), void (*fn)(void *), void *arg)
+{
+    if (due_n == DUE_MAX) {
+        fault("has %u timers under way: is one started for each call, and none stopped?", due_n);
+    }
+    due[due_n++] = (struct due){.id = ++last_id, .at = at, .fn = fn, .arg = arg, .work = work};
+    return last_id;
+}
+
+unsigned loop_timers(void)
+{
+    return due_n;
+}
+
+bool loop_turn(void)
+{
+    unsigned first = 0;
+
+    if (due_n == 0) {
+        return false;
+    }
+    for (unsigned i = 1; i < due_n; i++) {
+        if (due[i].at < due[first].at) {
+            first = i;
+        }
+    }
+    struct due one = due[first];
+    due[first] = due[--due_n];
+    if (one.at > now) {
+        now = one.at;
+    }
+    if (one.work) {
+        one.work(one.arg); /* a thread may block */
+    }
+    module_enter(one.work ? "done() of weir_offload()" : "a timer");
+    one.fn(one.arg);
+    module_leave();
+    return true;
+}
+
+/* ---- the module's tables ---- */
+
+static uint64_t api_now(void)
+{
+    return now;
+}
+
+static int64_t api_wall(void)
+{
+    return (int64_t)(1800000000000 + now);
+}
+
+static weir_token api_suspend(weir_req *req, uint32_t deadline_ms, void (*on_cancel)(void *),
+                              void *arg)
+{
+    if (req->ended || !req->suspendable) {
+        return 0;
+    }
+    if (req->token) {
+        fault("suspends a request that is suspended: one token at a time");
+    }
+    if (deadline_ms == 0) {
+        fault("suspends a request with a deadline of 0 ms: it would pass at once");
+    }
+    req->token = (weir_token)(++generation) << 32 | 7;
+    req->resumed = false;
+    req->on_cancel = on_cancel;
+    req->cancel_arg = arg;
+    req->deadline_ms = deadline_ms;
+    current = req;
+    return req->token;
+}
+
+static weir_rc api_resume(weir_token token, weir_rc outcome)
+{
+    if (token == 0) {
+        fault("resumes the token 0: weir_suspend() returns 0 where suspending is not possible");
+    }
+    if (current && !current->ended && current->token == token && !current->resumed) {
+        current->resumed = true;
+        current->outcome = outcome;
+        last_used = token;
+        return WEIR_OK;
+    }
+    if (token == last_used) {
+        fault("resumes a token that it has resumed already: the second weir_resume() is ignored, "
+              "but who calls it has lost count; set the token to 0 when it is used");
+    }
+    return WEIR_GONE;
+}
+
+static uint64_t api_timer_start(uint64_t ms, void (*fn)(void *), void *arg)
+{
+    return add(now + ms, NULL, fn, arg);
+}
+
+static void api_timer_stop(uint64_t timer)
+{
+    for (unsigned i = 0; i < due_n; i++) {
+        if (due[i].id == timer) {
+            due[i] = due[--due_n];
+            return;
+        }
+    }
+}
+
+struct weir_watch {
+    int fd;
+};
+
+static weir_watch *api_watch_start(int fd, uint32_t what, void (*fn)(void *arg, uint32_t what),
+                                   void *arg)
+{
+    int was = host_enter();
+    weir_watch *watch = malloc(sizeof(*watch));
+
+    (void)what;
+    (void)fn;
+    (void)arg;
+    watch->fd = fd; /* nothing ever comes: deadlines have to do */
+    host_leave(was);
+    return watch;
+}
+
+static void api_watch_change(weir_watch *watch, uint32_t what)
+{
+    (void)watch;
+    (void)what;
+}
+
+static void api_watch_stop(weir_watch *watch)
+{
+    int was = host_enter();
+
+    free(watch);
+    host_leave(was);
+}
+
+const weir_loop_api loop_api = {
+    .size = sizeof(loop_api),
+    .now_ms = api_now,
+    .wall_ms = api_wall,
+    .suspend = api_suspend,
+    .resume = api_resume,
+    .timer_start = api_timer_start,
+    .timer_stop = api_timer_stop,
+    .watch_start = api_watch_start,
+    .watch_change = api_watch_change,
+    .watch_stop = api_watch_stop,
+};
+
+static weir_rc api_respond_from(weir_req *req, uint32_t status, int64_t length, weir_pull_fn *pull,
+                                void (*end)(weir_req *req, void *state), void *state)
+{
+    if (req->has_reply) {
+        return WEIR_ERROR;
+    }
+    req->has_reply = true;
+    req->status = status;
+    req->length = length;
+    req->pull = pull;
+    req->end = end;
+    req->pull_state = state;
+    return WEIR_HANDLED;
+}
+
+static void api_pull_ready(weir_req *req)
+{
+    req->ready = true;
+}
+
+static weir_rc api_offload(void (*work)(void *arg), void (*done)(void *arg), void *arg)
+{
+    add(now, work, done, arg);
+    return WEIR_OK;
+}
+
+static weir_rc api_background(weir_req *req, const weir_field *extra, size_t extra_n)
+{
+    (void)req;
+    (void)extra;
+    (void)extra_n;
+    return WEIR_OK;
+}
+
+static bool api_is_background(const weir_req *req)
+{
+    (void)req;
+    return false;
+}
+
+#ifdef KIT_HAS_FETCH
+/* An answer, or none. */
+struct weir_fetch {
+    uint64_t timer;
+    weir_fetch_fn *done;
+    void *arg;
+};
+
+static void on_fetched(void *arg)
+{
+    static const uint32_t statuses[] = {200, 204, 403, 500, 0};
+    struct weir_fetch *fetch = arg;
+    struct weir_fetch one = *fetch;
+    weir_fetch_answer answer = {.size = sizeof(answer), .status = statuses[pick(5)]};
+    char *body = guard_alloc(4, "the body of weir_fetch_answer");
+
+    int was = host_enter();
+    memcpy(body, "body", 4);
+    if (answer.status) {
+        answer.body = (weir_str){body, 4};
+    } else {
+        answer.reason = WEIR_REASON_CONNECTION_REFUSED;
+        answer.detail = WEIR_STR("nobody answers");
+    }
+    free(fetch);
+    host_leave(was);
+    one.done(one.arg, &answer);
+    was = host_enter();
+    guard_retire(body);
+    host_leave(was);
+}
+
+static weir_fetch *api_fetch_start(const weir_fetch_conf *conf, weir_fetch_fn *done, void *arg)
+{
+    int was = host_enter();
+    struct weir_fetch *fetch = malloc(sizeof(*fetch));
+
+    if (!conf->forward || !conf->forward->upstream) {
+        fault("fetches from nowhere: weir_fetch_conf.forward needs an upstream of "
+              "weir_cfg_upstream()");
+    }
+    *fetch = (struct weir_fetch){.done = done, .arg = arg};
+    fetch->timer = add(now + 5, NULL, on_fetched, fetch);
+    host_leave(was);
+    return fetch;
+}
+
+static void api_fetch_stop(weir_fetch *fetch)
+{
+    int was = host_enter();
+
+    for (unsigned i = 0; i < due_n; i++) {
+        if (due[i].fn == on_fetched && due[i].arg == fetch) {
+            due[i] = due[--due_n];
+            free(fetch);
+            host_leave(was);
+            return;
+        }
+    }
+    fault("stops a fetch that is over: forget it in done()");
+}
+#endif
+
+const struct weir_async_api async_api = {
+    .size = sizeof(async_api),
+    .respond_from = api_respond_from,
+    .pull_ready = api_pull_ready,
+    .offload = api_offload,
+    .background = api_background,
+    .is_background = api_is_background,
+#ifdef KIT_HAS_FETCH
+    .fetch_start = api_fetch_start,
+    .fetch_stop = api_fetch_stop,
+#endif
+};
