@@ -25,6 +25,7 @@
 #include "process/master_state.h"
 #include "process/modules.h"
 #include "process/pidfile.h"
+#include "process/sites.h"
 #include "process/why.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -62,6 +63,7 @@ static const char usage_text[] =
     "       weir why REQUEST_ID [--json]         what the logs say of a request, and what to do\n"
     "       weir import nginx PATH [-o FOLDER]   weir's configuration for one of nginx\n"
     "       weir modules [NAME]                  installed modules, or a module's options\n"
+    "       weir enable|disable SITE             SITE.conf.off <-> SITE.conf in the folder\n"
     "       weir -v | -V                         version; with ABI, build and libraries\n";
 
 static int usage_error(const char *what, const char *word)
@@ -154,6 +156,40 @@ static int not_reached(const struct config *config)
             "it started with this -c?\n", config->server.control.n ? config->server.control.p : "-",
             config->server.pid_file.n ? config->server.pid_file.p : "-");
     return EXIT_FAILED;
+}
+
+/* The site is switched back when the configuration is wrong without it, or with it. */
+static int switch_site(const struct options *o, bool on)
+{
+    static struct config config;
+
+    if (o->word_n != 2) {
+        return usage_error("the name of a site's file, and nothing else, is wanted after", o->words[0]);
+    }
+    const char *site = o->words[1];
+    int rc = sites_switch(o->config, site, on);
+    if (rc != SITES_DONE) {
+        return rc == SITES_ALREADY ? EXIT_FINE : EXIT_FAILED;
+    }
+    if (!load(&config, o)) {
+        diag_print(&config.diag, stderr);
+        sites_switch(o->config, site, !on);
+        fprintf(stderr, "weir: %s stays %s\n", site, on ? "off" : "on");
+        return EXIT_FAILED;
+    }
+    fprintf(stderr, "weir: %s is %s; weir -s reload makes it serve%s\n", site, on ? "on" : "off",
+            on ? "" : " no more");
+    return EXIT_FINE;
+}
+
+static int enable(const struct options *o)
+{
+    return switch_site(o, true);
+}
+
+static int disable(const struct options *o)
+{
+    return switch_site(o, false);
 }
 
 /* Without a control socket a signal has to do. */
@@ -386,13 +422,14 @@ static int import(char **argv)
 
 /* ---- words ---- */
 
-static const char *const later[] = {"test", "enable", "disable"};
+static const char *const later[] = {"test"};
 
 static const struct {
     const char *name;
     int (*fn)(const struct options *o);
-} commands[] = {{"diff", diff},   {"explain", explain}, {"modules", modules},
-              {"peers", peers}, {"status", status},   {"why", why}};
+} commands[] = {{"diff", diff},     {"disable", disable}, {"enable", enable},
+              {"explain", explain}, {"modules", modules}, {"peers", peers},
+              {"status", status}, {"why", why}};
 
 static int run_command(const struct options *o)
 {

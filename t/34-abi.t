@@ -11,6 +11,20 @@ my $sdk = source_dir() . '/sdk';
 my $dir = new_dir();
 my $said = `'$sdk/abi-check' 2>&1`;
 is $?, 0, 'the headers keep what the description promises' or diag($said);
+my @headers = map { "'$_'" } glob "$sdk/include/weir/*.h";
+for my $language (['cc -std=c11 -xc', 'C11'], ['cc -std=c17 -xc', 'C17'], ['c++ -std=c++17 -xc++', 'C++17']) {
+    my ($command, $name) = @$language;
+    SKIP: {
+        skip "there is no $name compiler", 1 if $name eq 'C++17' && !grep { -x "$_/c++" } split /:/, $ENV{PATH};
+        is `$command -Wall -Wextra -Werror -fsyntax-only -I'$sdk/include' @headers 2>&1`, '', "each header alone is $name";
+    }
+}
+my $reference = ($ENV{WEIR_BUILD} || source_dir() . '/build') . '/doc/generated/sdk-reference.md';
+SKIP: {
+    skip 'the reference was not made', 1 unless -e $reference;
+    my $text = read_file($reference);
+    is join(' ', grep { $text !~ /^### \Q$_\E(?:\(\))?$/m } read_file("$sdk/abi") =~ /^function (\w+)/mg), '', 'the reference has every function';
+}
 mkdir "$dir/weir";
 for my $header (glob "$sdk/include/weir/*.h") {
     my ($name) = $header =~ m{([^/]+)\z};
