@@ -8,18 +8,18 @@ use Weir::Test;
 my $dir = new_dir();
 my $site = sub { my ($name, $more) = @_; qq[sites = ( { names = [ "$name" ]; listen = [ "http://127.0.0.1:1" ]; $more } );\n] };
 write_file("$dir/10-one.conf", $site->('one', 'respond = true;'));
-write_file("$dir/20-two.conf.off", $site->('two', 'proxy = { to = "http://app"; };'));
-write_file("$dir/05-app.conf", 'upstream = { app = { servers = [ "127.0.0.1:1" ]; }; };');
+write_file("$dir/20-two.conf.off", $site->('two', 'respond = { text = "$who"; };'));
+write_file("$dir/05-who.conf", 'map = { who = { source = "$host"; table = ( [ "two", "me" ] ); default = "you"; }; };');
 sub command { my ($status, undef, $said) = run_weir('-c', $dir, @_); return "$status $said" }
 sub files { return join ' ', map { s{.*/}{}r } sort glob "$dir/*" }
 
 like command('enable', '20-two'), qr/^0 .*20-two is on; weir -s reload makes it serve/s, 'enable';
-is files(), '05-app.conf 10-one.conf 20-two.conf', 'renames';
+is files(), '05-who.conf 10-one.conf 20-two.conf', 'renames';
 like command('enable', '20-two.conf'), qr/^0 .*is on already/, 'twice is once';
-like command('disable', '05-app'), qr/^1 .*20-two\.conf:1: .*app.*05-app stays on/s, 'what others need stays, and they say why';
-is files(), '05-app.conf 10-one.conf 20-two.conf', 'where it was';
+like command('disable', '05-who'), qr/^1 .*20-two\.conf:1: .*who.*05-who stays on/s, 'what others need stays, and they say why';
+is files(), '05-who.conf 10-one.conf 20-two.conf', 'where it was';
 like command('disable', '20-two'), qr/^0 .*20-two is off/, 'disable';
-like command('disable', '05-app'), qr/^0 /, 'now nobody needs it';
+like command('disable', '05-who'), qr/^0 /, 'now nobody needs it';
 write_file("$dir/30-bad.conf.off", 'sites = ( { lisen = true; } );');
 like command('enable', '30-bad'), qr/^1 .*30-bad\.conf:1: .*lisen.*30-bad stays off/s, 'nothing with a mistake is switched on';
 like command('enable', 'ten'), qr/^1 .*there is no .*ten\.conf\.off; there are [\w-]+, [\w-]+, [\w-]+\n/, 'an unknown name, and those that are known';
