@@ -39,4 +39,6 @@ like $weir->all_output, qr/app_backnd.*app_backend/s, 'row 10: an unknown upstre
     '10-more.conf' => 'upstream = { a = { servers = "127.0.0.1:2"; }; };');
 like $said, qr/00-weir\.conf.*10-more\.conf|10-more\.conf.*00-weir\.conf/s,
     'row 11: an upstream defined twice names both places';
+($status, $said) = check_config('server = { modules_path = [ "" ]; }; sites = ( { listen = [ "http://127.0.0.1:1" ]; respond = true; } );');
+ok $status == 1 && $said =~ /server\.modules_path = "": expected a path/, 'an empty path';
 done_testing;

@@ -18,7 +18,7 @@ my $good = read_file(source_dir() . '/t/outside/doorman/doorman.c');
 cmp_ok scalar(() = $good =~ /\n/g), '<', 200, 'a rule, a shared counter, an asynchronous call and a filter in under 200 lines';
 shell($dir, 'weir-module new doorman');
 write_file("$dir/doorman/doorman.c", $good);
-write_file("$dir/doorman/t/doorman.t", read_file(source_dir() . '/t/outside/doorman/t/doorman.t'));
+write_file("$dir/doorman/t/doorman.t", read_file(source_dir() . '/t/outside/doorman/doorman.test'));
 my ($status, $said) = shell("$dir/doorman", 'make');
 is $status, 0, 'one command builds it' or diag($said);
 unlike $said, qr/warning/, 'without a warning';

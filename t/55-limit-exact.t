@@ -9,7 +9,7 @@ use Weir::Test;
 
 my ($rate, $burst, $keys, $seconds) = (10, 20, 100, $ENV{WEIR_STRESS} ? 20 : 3);
 my $weir = weir("limit = { z = { key = \"\$http_x_key\"; rate = \"${rate}r/s\"; }; };"
-    . 'sites = ( { listen = "http://127.0.0.1:%port:web%"; respond = { text = "$pid"; };'
+    . 'sites = ( { listen = "http://127.0.0.1:%port:web%"; client = { keepalive_requests = 1000000000; }; respond = { text = "$pid"; };'
     . " limit = { zone = \"z\"; burst = $burst; }; } );", workers => 4, level => 'warn');
 my @clients = map { client($weir) } 1 .. 16;
 my $batch = join '', map { "GET / HTTP/1.1\r\nHost: a\r\nX-Key: $_\r\n\r\n" } 1 .. $keys;

@@ -40,7 +40,7 @@ ok $r->{status} == 200 && $r->{body} eq $file, 'a file, whole';
 like $get->('/f/a.html')->header('ETag'), qr/^W/, 'with a weak entity tag';
 is $get->('/f/a.css')->{body}, 'old.example.com', 'other types stay';
 is $get->('/coded')->{body}, 'old.example.com', 'so does what is coded';
-is $get->('/accepts', 'Accept-Encoding' => 'gzip')->{body}, 'none', 'backends are asked not to';
+is `curl -s --compressed -H 'Accept-Encoding: gzip' -H 'Host: new.test' http://127.0.0.1:@{[$weir->port]}/accepts`, 'none', 'backends are asked not to';
 for my $coding (qw(gzip br zstd)) {
     my $got = `curl -s --compressed -H 'Accept-Encoding: $coding' -H 'Host: new.test' http://127.0.0.1:@{[$weir->port]}/f/a.html`;
     ok $got eq $file, "the result is coded as the client likes: $coding";

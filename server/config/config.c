@@ -63,8 +63,10 @@ static void index_modules(struct config *config, const weir_host *host)
     weir_str searched = STR("");
     uint32_t count = 0;
 
-    for (; count < n; count++) {
-        folders[count] = set[count].p;
+    for (size_t i = 0; i < n; i++) {
+        if (set[i].p) { /* else it was no path, which has been said */
+            folders[count++] = set[i].p;
+        }
     }
     if (n == 0) {
         const char *tree = build_tree_modules(&config->arena);

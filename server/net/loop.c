@@ -147,7 +147,10 @@ void loop_run(void)
 void loop_woke(void)
 {
     trim_wanted = true;
-    running->awake = true;
+    if (!running->awake) {
+        running->awake = true;
+        clock_update(); /* the wait may have been long */
+    }
 }
 
 void loop_stop(void)

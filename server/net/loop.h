@@ -19,7 +19,8 @@ void loop_init(void);
 /* Runs until loop_stop(). Timers (base/timer.h) run in it; clock_now is fresh in every callback. */
 void loop_run(void);
 void loop_stop(void);
-/* Events came: recycled memory is looked at within a second. Called by conn.c. */
+/* An event came: the clock is set, and recycled memory is looked at within a second. Callbacks of
+ * events call it first. */
 void loop_woke(void);
 
 /* Something to do once, before the loop waits again; embedded in its owner. */

@@ -41,6 +41,7 @@ static void on_results(evutil_socket_t fd, short what, void *arg)
 
     (void)what;
     (void)arg;
+    loop_woke();
     while (read(fd, &lookup, sizeof(lookup)) == sizeof(lookup)) {
         lookup->done(lookup);
     }

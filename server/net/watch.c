@@ -20,6 +20,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     const struct module *outer = module_running;
 
     (void)fd;
+    loop_woke();
     module_running = watch->module;
     watch->fn(watch->arg, (what & EV_READ ? WEIR_WATCH_READ : 0u) |
                               (what & EV_WRITE ? WEIR_WATCH_WRITE : 0u));

@@ -89,6 +89,7 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
 
     (void)what;
     (void)arg;
+    loop_woke();
     if (ipc_recv(sock, &message, &fd) != 0) {
         finish(); /* the loader is gone */
         return;
