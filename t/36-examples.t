@@ -14,6 +14,8 @@ for my $source (glob source_dir() . '/sdk/examples/*.c') {
 }
 my @backends = map { my $n = $_; backend(sub { my ($conn, $request) = @_;
     $conn->answer(200, "text $n", 'Content-Type' => $request->{path} =~ /png/ ? 'image/png' : 'text/plain', ETag => '"e"') }) } 1 .. 2;
+my %says = map { my $status = $_; $status => backend(sub { $_[0]->answer($status, 'word') }) } 200, 403;
+my $nobody = free_port();
 my $servers = join ', ', map { "\"127.0.0.1:$_->{port}\"" } @backends;
 my $hour = (gmtime)[2];
 my $never = $hour < 12 ? 'from = 20; to = 21;' : 'from = 2; to = 3;'; # far from now
@@ -23,6 +25,9 @@ sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; proxy = { to = "http://a
   routes = ( { path = "/added"; add_header = { value = "status \$status"; }; },
              { path = "/closed"; office_hours = { $never }; },
              { path = "/open"; office_hours = { from = 0; to = 24; }; },
+             { path = "/may"; ask_first = { to = "http://127.0.0.1:$says{200}{port}/check"; }; },
+             { path = "/may-not"; ask_first = { to = "http://127.0.0.1:$says{403}{port}/check"; }; },
+             { path = "/unknown"; ask_first = { to = "http://127.0.0.1:$nobody"; }; },
              { path = "/echo"; echo = true; },
              { path = "/upper"; upper = true; },
              { path = "/visits"; visits = { most = 2; }; headers = { response = { set = { X-Visits = "\$visits"; }; }; }; } ); } );
@@ -33,6 +38,8 @@ my $answer = get($weir, '/closed');
 is $answer->{status}, 403, 'office_hours refuses';
 ok $weir->logged(qr{outside of office hours}), 'and says why';
 is get($weir, '/open')->{status}, 200, 'or does not';
+is join(' ', map { get($weir, $_)->{status} } '/may', '/may-not', '/unknown'), '200 403 503', 'ask_first';
+is +($says{200}->requests)[0]{path}, '/check', 'asks where it was told to';
 like get($weir, '/echo?x', 'X-One' => '1')->{body}, qr{^GET /echo\?x\n.*^X-One: 1\n}ms, 'echo';
 $answer = get($weir, '/upper');
 like $answer->{body}, qr/^TEXT \d$/, 'upper';

@@ -70,7 +70,8 @@ END
         my $label = "$name, " . ($above ? 'above' : 'below') . ' the limit';
         cmp_ok $asked, '>=', 5, sprintf '%s: %d requests answered beside %d clients, the slowest in %d ms', $label, $asked, $n, 1000 * $worst;
         cmp_ok $worst, '<', $ENV{WEIR_STRESS} ? 0.1 : 5, 'promptly';
-        cmp_ok $most - $before, '<', 40 * $n + 20_000, sprintf 'and %d KiB more were enough', $most - $before;
+        cmp_ok $most - $before, '<', 40 * $n + 20_000, sprintf 'and %d KiB more were enough', $most - $before
+            unless is_sanitized();
         $weir->stop;
     }
 }

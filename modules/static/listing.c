@@ -380,7 +380,9 @@ static char *write_text(struct listing *listing, weir_str path, struct order ord
     if (!out) {
         return NULL;
     }
-    qsort_r(listing->entries, listing->n, sizeof(*listing->entries), compare, &order);
+    if (listing->n > 0) {
+        qsort_r(listing->entries, listing->n, sizeof(*listing->entries), compare, &order);
+    }
     if (is_json) {
         put_json_listing(out, listing, path);
     } else {

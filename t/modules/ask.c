@@ -2,6 +2,8 @@
 /* ask.c - a command: `weir ask [WORD...]` says how many requests the workers had, and its words;
  * "crash" and "fail" do that. */
 #include <unistd.h>
+#include <string.h>
+
 #include <weir/module.h>
 
 static weir_zone *zone;

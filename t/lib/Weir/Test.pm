@@ -61,7 +61,7 @@ sub binary {
     for my $path (@paths) {
         return $path if -x $path && !-d _;
     }
-    BAIL_OUT("no weir at @paths: set WEIR to the binary");
+    die("no weir at @paths: set WEIR to the binary");
 }
 
 # Where the modules are that came with the binary, for tests of modules elsewhere.
@@ -69,7 +69,7 @@ sub modules_dir {
     my $built = File::Basename::dirname(binary()) . '/modules';
     return $built if -d $built;
     my (undef, $said) = run_weir('-V');
-    return $said =~ /^modules\s+(\S+)/m ? $1 : BAIL_OUT('weir -V names no folder of modules');
+    return $said =~ /^modules\s+(\S+)/m ? $1 : die('weir -V names no folder of modules');
 }
 
 # A folder that goes away with the test.
@@ -102,7 +102,7 @@ sub read_file {
 sub need_tool {
     for my $tool (@_) {
         next if grep { -x "$_/$tool" } split(/:/, $ENV{PATH}), '/usr/sbin', '/sbin';
-        BAIL_OUT("$tool is not installed") if $ENV{WEIR_TEST_REQUIRE_TOOLS};
+        die("$tool is not installed") if $ENV{WEIR_TEST_REQUIRE_TOOLS};
         plan(skip_all => "$tool is not installed");
     }
     $ENV{PATH} .= ':/usr/sbin:/sbin';
@@ -251,7 +251,7 @@ sub program {
         waitpid($self->{pid}, WNOHANG) == $self->{pid} and return 'ended';
         IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->{port});
     };
-    BAIL_OUT("$command[0] does not start: " . read_file("$self->{dir}/stderr"))
+    die("$command[0] does not start: " . read_file("$self->{dir}/stderr"))
         if !$up || !ref $up;
     return $self;
 }
@@ -286,7 +286,7 @@ sub weir {
     if (!$up || $up eq 'ended') {
         delete $self->{pid} if ($up || '') eq 'ended';
         diag($self->all_output);
-        BAIL_OUT('weir does not start');
+        die('weir does not start');
     }
     return $self;
 }
