@@ -77,7 +77,8 @@ static weir_rc on_access(weir_req *req, const void *arg)
                                        .connect_timeout_ms = conf->timeout_ms,
                                        .send_timeout_ms = conf->timeout_ms,
                                        .read_timeout_ms = conf->timeout_ms,
-                                       .deadline_ms = conf->timeout_ms};
+                                       .deadline_ms = conf->timeout_ms,
+                                       .buffer_head = 16384};
     const weir_fetch_conf fetch = {.size = sizeof(fetch), .forward = &forward, .req = req};
 
     state->req = req;
