@@ -38,8 +38,8 @@ struct entry {
 
 struct store {
     struct zone *zone;
-    char host[64], port[8], password[128];
-    int db;
+    char host[64], password[128];
+    int port, db;
     /* of this worker */
     redisAsyncContext *redis; /* NULL: not connected */
     weir_watch *watch;
@@ -119,7 +119,7 @@ static void note_away(struct store *store, const char *why)
     store->unanswered = 0;
     if (!store->is_away) {
         store->is_away = true;
-        weir_log(WEIR_LOG_WARN, NULL, "limit zone %s: redis %s:%s is away (%s): this machine limits on "
+        weir_log(WEIR_LOG_WARN, NULL, "limit zone %s: redis %s:%d is away (%s): this machine limits on "
                  "its own until it is back", store->zone->name.p, store->host, store->port, why);
     }
 }
@@ -129,7 +129,7 @@ static void note_here(struct store *store)
     store->is_ready = true;
     if (store->is_away) {
         store->is_away = false;
-        weir_log(WEIR_LOG_WARN, NULL, "limit zone %s: redis %s:%s is back", store->zone->name.p,
+        weir_log(WEIR_LOG_WARN, NULL, "limit zone %s: redis %s:%d is back", store->zone->name.p,
                  store->host, store->port);
     }
 }
@@ -165,7 +165,7 @@ static void on_hello(redisAsyncContext *redis, void *reply_, void *arg)
 static void connect_(struct store *store)
 {
     store->tried_ms = weir_now_ms();
-    redisAsyncContext *redis = redisAsyncConnect(store->host, atoi(store->port));
+    redisAsyncContext *redis = redisAsyncConnect(store->host, store->port);
     if (!redis || redis->err) {
         note_away(store, redis ? redis->errstr : "out of memory");
         if (redis) {
@@ -337,7 +337,7 @@ static bool resolve(weir_cfg *cfg, struct zone *zone, const char *host, struct s
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    int rc = getaddrinfo(host, store->port, &hints, &found);
+    int rc = getaddrinfo(host, NULL, &hints, &found);
 
     if (rc == 0) {
         rc = getnameinfo(found->ai_addr, found->ai_addrlen, store->host, sizeof(store->host), NULL, 0,
@@ -381,7 +381,7 @@ static bool parse_url(struct zone *zone, char host[256], struct store *store)
     } else if (strcmp(p, "/") == 0) {
         p++;
     }
-    snprintf(store->port, sizeof(store->port), "%d", port);
+    store->port = port;
     return *p == '\0';
 }
 
