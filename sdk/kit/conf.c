@@ -72,7 +72,7 @@ static const char *path_for(const weir_opt *opt, const char *text)
     if (is_kept || !(opt->flags & (WEIR_OPT_FILE | WEIR_OPT_DIR | WEIR_OPT_WRITTEN))) {
         return text;
     }
-    strcpy(path, "/tmp/weir-kit-XXXXXX");
+    snprintf(path, sizeof(path), "/tmp/weir-kit-XXXXXX");
     if (opt->flags & WEIR_OPT_DIR) {
         return mkdtemp(path);
     }

@@ -32,7 +32,8 @@ static void on_cancel(void *arg)
 static void done(void *arg, const weir_fetch_answer *answer)
 {
     struct state *state = arg;
-    char *text = weir_alloc(state->req, answer->body.n + answer->detail.n + 200);
+    size_t size = answer->body.n + answer->detail.n + 200;
+    char *text = weir_alloc(state->req, size);
     const char *mark = "-";
     int n, mark_n = 1;
 
@@ -42,9 +43,10 @@ static void done(void *arg, const weir_fetch_answer *answer)
             mark_n = (int)answer->fields[i].value.n;
         }
     }
-    n = sprintf(text, "%u %.*s %zu %.*s%.*s", answer->status, mark_n, mark, answer->body.n,
+    n = snprintf(text, size, "%u %.*s %zu %.*s%.*s", answer->status, mark_n, mark, answer->body.n,
                 (int)(answer->body.n < 100 ? answer->body.n : 100), answer->body.n ? answer->body.p : "",
                 (int)answer->detail.n, answer->detail.n ? answer->detail.p : "");
+    n = n < (int)size ? n : (int)size - 1;
     weir_resume(state->token, weir_reply(state->req, 200, WEIR_REASON_NONE, WEIR_STR("text/plain"),
                                          (weir_str){text, (size_t)n}, NULL));
 }

@@ -206,7 +206,7 @@ static void outcome(const struct row *row, const struct store_rules *rules, char
     request = directives(&two.message);
     struct reuse reuse = reuse_decide(&f, &request, (T0 + row->after_s) * 1000);
     if (reuse.how == REUSE_REVALIDATE) {
-        sprintf(out, "validate %s", reuse.why);
+        snprintf(out, OUTCOME_MAX, "validate %s", reuse.why);
         return;
     }
     answer(&two.message, &response.message, &f, &reuse, out);

@@ -144,7 +144,7 @@ int main(void)
     log_default->level = WEIR_LOG_ERROR;
     weir_zone *zone = zone_open("test:kept", 4096, 7, 1);
     ok(zone && zone_is_fresh(zone), "a new zone");
-    strcpy(zone_at(zone), "left here");
+    memcpy(zone_at(zone), "left here", sizeof("left here"));
     ok(zone_open("test:kept", 4096, 7, 1) == zone && !zone_is_fresh(zone), "is found again");
     ok(!zone_open("test:kept", 8192, 7, 1), "one name has one size");
     shared = zone_open("test:shared", 1, 1, 1);
