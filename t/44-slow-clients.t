@@ -56,7 +56,7 @@ END
             exec 'slowhttptest', @how, '-c', $n, '-r', $n, '-l', $seconds, '-p', 1, '-u', 'http://127.0.0.1:' . $weir->port . "/$path";
         }
         my ($worst, $asked, $most) = (0, 0, 0);
-        until (waitpid($pid, 1)) {
+        until (wait_for { waitpid $pid, 1 } 0.05) {
             my $start = time;
             my $status = ask($weir);
             fail("$name: $status") if $status != 200;
@@ -65,7 +65,6 @@ END
             $asked++;
             my $now = memory($weir);
             $most = $now if $now > $most;
-            select undef, undef, undef, 0.05;
         }
         my $label = "$name, " . ($above ? 'above' : 'below') . ' the limit';
         cmp_ok $asked, '>=', 5, sprintf '%s: %d requests answered beside %d clients, the slowest in %d ms', $label, $asked, $n, 1000 * $worst;
