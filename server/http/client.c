@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #define LINGER_MS 2000 /* how long a client may take to notice that we are done */
+#define LOOKED_AT 256  /* oldest connections that are asked to give way */
 
 unsigned client_count;
 void (*clients_on_empty)(void);
@@ -296,8 +297,6 @@ struct client *client_open(const struct listener *listener, int fd, const struct
     return begin(client) ? client : NULL;
 }
 
-#define LOOKED_AT 256 /* oldest connections that are asked to give way */
-
 static bool waits(const struct client *client, bool for_first)
 {
     if (client->deferred) {
@@ -306,8 +305,9 @@ static bool waits(const struct client *client, bool for_first)
     if (!for_first) {
         return client->state == CLIENT_IDLE && client->served > 0;
     }
-    return client->served == 0 && client != clients && (client->state == CLIENT_IDLE || client->state == CLIENT_HEAD ||
-                                   client->state == CLIENT_HANDSHAKE || client->state == CLIENT_PREREAD);
+    return client->served == 0 && client != clients &&
+           (client->state == CLIENT_IDLE || client->state == CLIENT_HEAD ||
+            client->state == CLIENT_HANDSHAKE || client->state == CLIENT_PREREAD);
 }
 
 bool clients_give_way(void)

@@ -19,6 +19,23 @@ static uint64_t connections_max;
 static bool is_paused; /* by server_pause() */
 
 #define LOG_INTERVAL_MS 1000
+#define FULL_PAUSE_MS 100 /* how soon accepting is tried again without a free descriptor */
+
+static struct timer full_timer;
+
+static void pause_all(void)
+{
+    for (uint32_t i = 0; i < acceptor_n; i++) {
+        acceptor_pause(&acceptors[i]);
+    }
+}
+
+static void resume_all(void)
+{
+    for (uint32_t i = 0; i < acceptor_n; i++) {
+        acceptor_resume(&acceptors[i]);
+    }
+}
 
 /* Who floods is not to flood the log. */
 static bool is_time_to_say(uint64_t *last_ms)
@@ -61,9 +78,7 @@ static void on_accept(struct acceptor *acceptor, int fd, const struct addr *addr
                  has_place ? "the one that has waited longest was closed" : "more have to wait");
     }
     if (!has_place) {
-        for (uint32_t i = 0; i < acceptor_n; i++) {
-            acceptor_pause(&acceptors[i]);
-        }
+        pause_all();
     }
 }
 
@@ -72,9 +87,22 @@ static void on_accept(struct acceptor *acceptor, int fd, const struct addr *addr
 static void on_client_gone(void)
 {
     if (!is_paused && client_count + 1 + connections_max / 64 <= connections_max) {
-        for (uint32_t i = 0; i < acceptor_n; i++) {
-            acceptor_resume(&acceptors[i]);
-        }
+        resume_all();
+    }
+}
+
+/* Backends' connections and files free descriptors, too, and nobody tells of those. */
+static void on_full_timer(struct timer *timer)
+{
+    (void)timer;
+    on_client_gone();
+}
+
+static void on_full(void)
+{
+    if (!clients_give_way()) {
+        pause_all();
+        timer_set(&full_timer, clock_now.ms + FULL_PAUSE_MS);
     }
 }
 
@@ -84,9 +112,10 @@ int server_start(const struct config *config, const struct listen_fd *fds, uint3
     connections_max = (uint64_t)config->server.connections;
     crowd_init((uint64_t)config->server.connections_per_address, connections_max);
     clients_on_gone = on_client_gone;
+    timer_init(&full_timer, on_full_timer);
     acceptors = mem_zalloc((acceptor_n + 1) * sizeof(*acceptors));
     for (uint32_t i = 0; i < acceptor_n; i++) {
-        acceptor_start(&acceptors[i], fds[i].fd, on_accept,
+        acceptor_start(&acceptors[i], fds[i].fd, on_accept, on_full,
                        (void *)(uintptr_t)fds[i].listener);
     }
     if (taken >= 0) {
@@ -100,18 +129,14 @@ int server_start(const struct config *config, const struct listen_fd *fds, uint3
 void server_pause(void)
 {
     is_paused = true;
-    for (uint32_t i = 0; i < acceptor_n; i++) {
-        acceptor_pause(&acceptors[i]);
-    }
+    pause_all();
     handover_pause();
 }
 
 void server_resume(void)
 {
     is_paused = false;
-    for (uint32_t i = 0; i < acceptor_n; i++) {
-        acceptor_resume(&acceptors[i]);
-    }
+    resume_all();
     handover_resume();
 }
 

@@ -17,8 +17,9 @@ static void complain(int error)
 
     if (last_ms == 0 || clock_now.ms - last_ms >= LOG_INTERVAL_MS) {
         last_ms = clock_now.ms;
-        log_error("accept: %s: connections wait in the queue; raise server.connections or the "
-                  "limit of open files", strerror(error));
+        log_error("accept: %s: new connections have to wait; raise the limit of open files "
+                  "(LimitNOFILE= of the service, ulimit -n), or lower server.connections",
+                  strerror(error));
     }
 }
 
@@ -34,11 +35,12 @@ static bool accept_some(struct acceptor *acceptor, unsigned most)
             acceptor->on_accept(acceptor, fd, &addr);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            complain(errno);
-        }
         if (errno == ECONNABORTED || errno == EINTR) {
             continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            complain(errno);
+            acceptor->on_full();
         }
         acceptor->batch = 1;
         return false;
@@ -58,9 +60,11 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 }
 
 void acceptor_start(struct acceptor *acceptor, int fd,
-                    void (*on_accept)(struct acceptor *, int, const struct addr *), void *arg)
+                    void (*on_accept)(struct acceptor *, int, const struct addr *),
+                    void (*on_full)(void), void *arg)
 {
-    *acceptor = (struct acceptor){.fd = fd, .batch = 1, .on_accept = on_accept, .arg = arg};
+    *acceptor = (struct acceptor){
+        .fd = fd, .batch = 1, .on_accept = on_accept, .on_full = on_full, .arg = arg};
     event_assign(&acceptor->event, loop.base, fd, EV_READ | EV_PERSIST, on_event, acceptor);
     event_add(&acceptor->event, NULL);
 }
