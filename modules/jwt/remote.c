@@ -15,7 +15,9 @@ struct remote {
     struct key *keys;
     weir_fetch *fetch;   /* NULL: none is under way */
     uint64_t asked_ms;   /* 0: never */
+    uint64_t timer;      /* of the next fetch; 0: none */
     struct remote_waiter *waiters;
+    struct remote_waiter *waking; /* those whose turn has come; one may end another that is behind it */
 };
 
 static struct remote *remotes; /* of this configuration */
@@ -26,6 +28,7 @@ static void on_timer(void *arg)
 {
     struct remote *remote = arg;
 
+    remote->timer = 0;
     if (!remote->fetch) {
         ask(remote);
     }
@@ -33,14 +36,13 @@ static void on_timer(void *arg)
 
 static void wake_all(struct remote *remote)
 {
-    struct remote_waiter *waiter = remote->waiters;
+    struct remote_waiter *waiter;
 
+    remote->waking = remote->waiters;
     remote->waiters = NULL;
-    while (waiter) {
-        struct remote_waiter *next = waiter->next;
-
+    while ((waiter = remote->waking)) {
+        remote->waking = waiter->next;
         waiter->fn(waiter);
-        waiter = next;
     }
 }
 
@@ -62,7 +64,8 @@ static void on_answer(void *arg, const weir_fetch_answer *answer)
                  (int)remote->url.n, remote->url.p, answer->status, error, (int)answer->detail.n,
                  answer->detail.n ? answer->detail.p : "");
     }
-    weir_timer_start(keys ? REFRESH_MS : AGAIN_MS, on_timer, remote);
+    weir_timer_stop(remote->timer); /* tokens may have asked in between */
+    remote->timer = weir_timer_start(keys ? REFRESH_MS : AGAIN_MS, on_timer, remote);
     wake_all(remote);
 }
 
@@ -100,14 +103,20 @@ bool remote_wait(struct remote *remote, struct remote_waiter *waiter)
     return true;
 }
 
+static void take_out(struct remote_waiter **at, const struct remote_waiter *waiter)
+{
+    while (*at && *at != waiter) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = waiter->next;
+    }
+}
+
 void remote_leave(struct remote *remote, struct remote_waiter *waiter)
 {
-    for (struct remote_waiter **at = &remote->waiters; *at; at = &(*at)->next) {
-        if (*at == waiter) {
-            *at = waiter->next;
-            return;
-        }
-    }
+    take_out(&remote->waiters, waiter);
+    take_out(&remote->waking, waiter);
 }
 
 /* ---- configuration ---- */
