@@ -8,7 +8,8 @@ use Weir::Test;
 need_tool('prlimit');
 my $weir = weir('sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; respond = { text = "hi"; };
     routes = ( { path = "/take"; proxy = { to = "http://127.0.0.1:1"; request_buffering = true; }; } ); } );', workers => 1);
-my ($pid) = @{ wait_for { my @pids = $weir->worker_pids; @pids && \@pids } };
+my $pid;
+wait_for { ($pid) = $weir->worker_pids; return $pid };
 my $room = 20 + scalar(my @open = glob "/proc/$pid/fd/*");
 is system('prlimit', '--pid', $pid, "--nofile=$room:$room"), 0, "descriptors: $room";
 sub ticks { my @stat = split ' ', read_file("/proc/$pid/stat") =~ s/.*\)//r; return $stat[11] + $stat[12] }
