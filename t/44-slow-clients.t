@@ -13,7 +13,8 @@ my $n = $ENV{WEIR_STRESS} ? 5000 : 300;
 my $seconds = $ENV{WEIR_STRESS} ? 20 : 3;
 my $dir = new_dir();
 write_file("$dir/large", 'x' x 4_000_000);
-my $backend = backend(sub { my ($conn, $r) = @_; $conn->answer(200, 'fine') });
+# The attack's bodies have a backend of their own: its queue is short, and that is not weir's.
+my ($backend, $attacked) = map { backend(sub { my ($conn, $r) = @_; $conn->answer(200, 'fine') }) } 1 .. 2;
 
 sub memory { my ($weir) = @_; # KiB of all workers
     my $sum = 0;
@@ -45,7 +46,7 @@ for my $kind (@kinds) {
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; static = { root = "$dir"; };
   client = { header_timeout = "10s"; body_timeout = "10s"; send_timeout = "10s"; };
   routes = ( { path = "/fine"; proxy = { to = "http://127.0.0.1:$backend->{port}"; }; static = false; },
-    { path = "/post"; proxy = { to = "http://127.0.0.1:$backend->{port}"; }; static = false; } ); } );
+    { path = "/post"; proxy = { to = "http://127.0.0.1:$attacked->{port}"; }; static = false; } ); } );
 END
         my $path = $name eq 'slow readers' ? 'large' : $name eq 'slow bodies' ? 'post' : 'large';
         my $before = memory($weir);
