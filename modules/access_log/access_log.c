@@ -2,10 +2,10 @@
 /* access_log - one line per request: when, and what is in it. Where it goes is in sink.h. */
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <weir/module.h>
+#include <weir/share.h>
 
 #include "line.h"
 #include "sink.h"
@@ -22,8 +22,6 @@ struct part {
     const weir_template *variable; /* NULL: text */
 };
 
-#define SHARE_ALL ((uint64_t)1 << 32)
-
 struct conf {
     weir_str path;
     const weir_template *format, *when;
@@ -35,7 +33,7 @@ struct conf {
     struct part *parts; /* FORMAT_TEMPLATE */
     uint32_t part_n;
     struct sink *sink;
-    uint64_t share;     /* of SHARE_ALL request ids: which are logged */
+    uint64_t share;     /* of requests: which are logged */
     size_t json_room;
     /* what the built-in formats are made of */
     const weir_template *time_local, *time_iso, *request, *bytes, *upstream_addr, *upstream_status,
@@ -197,23 +195,11 @@ static void put_template(struct line *line, weir_req *req, const struct conf *co
     }
 }
 
-/* By the id's first 32 bits. */
-static bool is_in_sample(weir_req *req, const struct conf *conf)
-{
-    char digits[9] = "";
-
-    if (conf->share >= SHARE_ALL) {
-        return true;
-    }
-    memcpy(digits, weir_get(req, WEIR_GET_ID).p, 8);
-    return strtoul(digits, NULL, 16) < conf->share;
-}
-
 static bool is_wanted(weir_req *req, const struct conf *conf)
 {
     weir_str value;
 
-    if (!is_in_sample(req, conf)) {
+    if (!weir_share_has(conf->share, weir_get(req, WEIR_GET_ID))) {
         return false;
     }
     if (!conf->when) {
@@ -264,26 +250,15 @@ static void check_format(weir_cfg *cfg, struct conf *conf)
     }
 }
 
-static void check_sample(weir_cfg *cfg, struct conf *conf)
-{
-    char *end;
-    double percent = strtod(conf->sample.p, &end);
-
-    if (conf->sample.n == 0 || !isdigit((unsigned char)conf->sample.p[0]) || strcmp(end, "%") != 0 ||
-        percent > 100) {
-        weir_cfg_error(cfg, "sample", "\"%s\": expected a percentage such as \"5%%\"",
-                       conf->sample.p);
-        return;
-    }
-    conf->share = (uint64_t)(percent / 100 * (double)SHARE_ALL + 0.5);
-}
-
 static void check(weir_cfg *cfg, void *conf_)
 {
     struct conf *conf = conf_;
 
     check_format(cfg, conf);
-    check_sample(cfg, conf);
+    if (!weir_share_parse(conf->sample, &conf->share)) {
+        weir_cfg_error(cfg, "sample", "\"%s\": expected a percentage such as \"5%%\"",
+                       conf->sample.p);
+    }
     if (sink_is_syslog(conf->path) && !sink_syslog_is_valid(conf->path)) {
         weir_cfg_error(cfg, "path", "\"%s\": expected \"syslog:unix:/PATH\" or "
                                     "\"syslog:udp://HOST:PORT\"", conf->path.p);

@@ -2,10 +2,10 @@
 /* split - variables that divide requests into parts by weight: for canaries and experiments. The
  * same key always falls into the same part, and making a part larger moves nobody out of it. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <weir/module.h>
+#include <weir/share.h>
 
 struct part {
     weir_str share; /* "5%", "0.5%", or "*" for the rest */
@@ -68,25 +68,6 @@ static const weir_opt opts[] = {
 
 static const struct conf *current; /* of this generation: a module has one top-level group */
 
-#define WHOLE ((uint64_t)1 << 32)
-
-/* "5%" as a share of WHOLE; false: it is no percentage. */
-static bool parse_share(weir_str text, uint64_t *share)
-{
-    char *end;
-    double percent;
-
-    if (text.n < 2 || strspn(text.p, "0123456789.") != text.n - 1 || text.p[text.n - 1] != '%') {
-        return false;
-    }
-    percent = strtod(text.p, &end);
-    if (*end != '%' || percent < 0 || percent > 100) {
-        return false;
-    }
-    *share = (uint64_t)(percent / 100 * (double)WHOLE + 0.5);
-    return true;
-}
-
 static void check_parts(weir_cfg *cfg, const char *name, const struct split *split)
 {
     struct part *parts = (struct part *)(uintptr_t)split->parts.items;
@@ -100,12 +81,12 @@ static void check_parts(weir_cfg *cfg, const char *name, const struct split *spl
 
         part->value = weir_cfg_template(cfg, opt, part->result);
         if (part->share.n == 1 && part->share.p[0] == '*') {
-            share = WHOLE - end;
+            share = WEIR_SHARE_ALL - end;
             if (i + 1 < split->parts.n) {
                 weir_cfg_error(cfg, opt, "\"*\" takes all the rest: it has to be the last part");
                 return;
             }
-        } else if (!parse_share(part->share, &share)) {
+        } else if (!weir_share_parse(part->share, &share)) {
             weir_cfg_error(cfg, opt,
                            "\"%s\": expected a percentage such as \"5%%\" or \"0.5%%\", "
                            "or \"*\" for the rest",
@@ -113,7 +94,7 @@ static void check_parts(weir_cfg *cfg, const char *name, const struct split *spl
             return;
         }
         part->end = end += share;
-        if (end > WHOLE + split->parts.n) { /* what rounding adds is forgiven */
+        if (end > WEIR_SHARE_ALL + split->parts.n) { /* what rounding adds is forgiven */
             weir_cfg_error(cfg, opt, "the parts are more than 100%% together");
             return;
         }

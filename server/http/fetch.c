@@ -201,6 +201,7 @@ weir_fetch *fetch_start(const weir_fetch_conf *conf, weir_fetch_fn *done, void *
     fetch->req = req;
     req->plan = &no_plan;
     req->is_inner = true;
+    req->is_quiet = WEIR_HAS(conf, is_quiet);
     if (conf->req) {
         speak_for(req, (struct weir_req *)(uintptr_t)conf->req);
     }

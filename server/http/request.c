@@ -99,7 +99,7 @@ void request_vlog(const struct weir_req *req, weir_log_level level, const char *
     char addr[ADDR_TEXT];
     weir_str site = req->site && req->site->name_n ? req->site->names[0] : STR("-");
 
-    if (level > log->level) {
+    if (level > log->level || req->is_quiet) {
         return;
     }
     addr_format_host(request_addr(req), addr);

@@ -125,6 +125,7 @@ struct weir_req {
     uint64_t serial;                 /* among this worker's requests */
     bool is_counted;                 /* as under way, in the metrics */
     bool is_inner;                   /* a module's own (fetch.c): no client's, and not counted */
+    bool is_quiet;                   /* nothing about it is logged */
     const struct plan_hook *waits_for; /* who suspended it, and when */
     uint64_t waits_since_ms;
 

@@ -30,6 +30,7 @@ typedef struct {
     uint32_t field_n;
     weir_str body;
     uint64_t body_max;         /* bytes of the answer's body: more is an error; 0: it is dropped */
+    bool is_quiet;             /* nothing about it is logged: done() decides what is worth a line */
 } weir_fetch_conf;
 
 typedef struct {
