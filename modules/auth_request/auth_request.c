@@ -219,26 +219,13 @@ static bool is_left_out(const weir_field *field)
     }
 }
 
-/* What a trusted proxy in front of weir has said, if realip has kept it. */
-static weir_str scheme_of(const weir_req *req)
-{
-    weir_field field;
-
-    for (size_t i = 0; weir_fields(req, WEIR_REQUEST, &field, 1, i) == 1; i++) {
-        if (field.id == WEIR_F_X_FORWARDED_PROTO && field.flags & WEIR_FIELD_RULE) {
-            return field.value;
-        }
-    }
-    return weir_get(req, WEIR_GET_SCHEME);
-}
-
 static weir_field *make_fields(weir_req *req, uint32_t *n)
 {
     const weir_field own[OWN_FIELDS] = {
         {.name = WEIR_STR("X-Original-Method"), .value = weir_get(req, WEIR_GET_METHOD)},
         {.name = WEIR_STR("X-Original-URI"), .value = weir_get(req, WEIR_GET_TARGET)},
         {.name = WEIR_STR("X-Forwarded-For"), .value = weir_get(req, WEIR_GET_CLIENT_ADDR)},
-        {.name = WEIR_STR("X-Forwarded-Proto"), .value = scheme_of(req)},
+        {.name = WEIR_STR("X-Forwarded-Proto"), .value = weir_client_scheme(req)},
         {.name = WEIR_STR("X-Forwarded-Host"), .value = weir_get(req, WEIR_GET_AUTHORITY)},
     };
     weir_field field;

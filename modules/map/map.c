@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* map - variables whose value a table gives for the value of a template. table.c has the look-up,
  * this file the options. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include <weir/module.h>
 
 #include "table.h"
+
+#define MISTAKES 20 /* of a file, that are told */
 
 struct row {
     weir_str value, result;
@@ -83,13 +86,18 @@ static const struct conf *current; /* of this generation: a module has one top-l
 
 /* ---- loading ---- */
 
-static void add_row(weir_cfg *cfg, const char *opt, struct map *map, const struct row *row)
+/* The template of a result; a run of equal ones, as in lists of networks or names, shares one. */
+static const weir_template *compile(weir_cfg *cfg, const char *opt, const weir_template *before,
+                                    weir_str text)
 {
-    const weir_template *result = weir_cfg_template(cfg, opt, row->result);
+    bool is_constant = false;
+    weir_str same = before ? weir_template_text(before, &is_constant) : text;
 
-    if (result) {
-        table_add(cfg, opt, &map->table, row->value, result);
+    if (is_constant && same.n == text.n && memcmp(same.p, text.p, text.n) == 0 &&
+        !memchr(text.p, '$', text.n)) {
+        return before;
     }
+    return weir_cfg_template(cfg, opt, text);
 }
 
 /* "value result" of a line, blanks around removed; false: there is nothing on it. */
@@ -110,25 +118,74 @@ static bool split_line(char *line, struct row *row)
     return true;
 }
 
+/* Of what is read from a file. */
+struct reader {
+    weir_cfg *cfg;
+    const char *opt;
+    struct map *map;
+    const weir_template *result; /* of the line before */
+    int errors, warnings;
+};
+
+static void read_line(struct reader *reader, char *line, size_t n)
+{
+    struct row row;
+
+    if (strlen(line) != n) {
+        weir_cfg_error(reader->cfg, reader->opt, "a NUL byte: expected text, a value and a result");
+        reader->errors++;
+        return;
+    }
+    if (!split_line(line, &row)) {
+        return;
+    }
+    row.value = copy_text(reader->cfg, row.value);
+    reader->result = compile(reader->cfg, reader->opt, reader->result, row.result);
+    enum added added = reader->result ? table_add(reader->cfg, reader->opt, &reader->map->table,
+                                                  row.value, reader->result)
+                                      : REFUSED;
+    reader->errors += added == REFUSED;
+    if (added == PRESENT && reader->warnings++ < MISTAKES) {
+        weir_cfg_warn(reader->cfg, reader->opt, "\"%s\" is there already: the first one counts",
+                      row.value.p);
+    }
+}
+
 static void read_file(weir_cfg *cfg, const char *opt, struct map *map)
 {
+    struct reader reader = {.cfg = cfg, .opt = opt, .map = map};
     FILE *file = fopen(map->file.p, "re");
     char *line = NULL;
     size_t size = 0;
-    struct row row;
+    ssize_t n;
 
     if (!file) {
-        weir_cfg_error(cfg, opt, "%s cannot be read", map->file.p);
+        weir_cfg_error(cfg, opt, "%s cannot be read: %s", map->file.p, strerror(errno));
         return;
     }
-    while (getline(&line, &size, file) >= 0) {
-        if (split_line(line, &row)) {
-            row.value = copy_text(cfg, row.value);
-            add_row(cfg, opt, map, &row);
-        }
+    for (uint32_t at = 1; reader.errors < MISTAKES && (n = getline(&line, &size, file)) >= 0; at++) {
+        weir_cfg_at(cfg, map->file.p, at);
+        read_line(&reader, line, (size_t)n);
+    }
+    weir_cfg_at(cfg, NULL, 0);
+    if (ferror(file)) {
+        weir_cfg_error(cfg, opt, "%s cannot be read: %s", map->file.p, strerror(errno));
     }
     free(line);
     fclose(file);
+}
+
+static void read_rows(weir_cfg *cfg, const char *opt, struct map *map)
+{
+    const struct row *rows = map->rows.items;
+
+    for (size_t i = 0; i < map->rows.n; i++) {
+        const weir_template *result = weir_cfg_template(cfg, opt, rows[i].result);
+
+        if (result) {
+            table_add(cfg, opt, &map->table, rows[i].value, result);
+        }
+    }
 }
 
 static void check(weir_cfg *cfg, void *arg)
@@ -139,18 +196,12 @@ static void check(weir_cfg *cfg, void *arg)
 
     current = conf;
     for (size_t i = 0; i < conf->maps.n; i++) {
-        struct map *map = &maps[i];
-        const struct row *rows = map->rows.items;
-
         snprintf(opt, sizeof(opt), "%.200s.table", conf->maps.keys[i].p);
-        for (size_t k = 0; k < map->rows.n; k++) {
-            add_row(cfg, opt, map, &rows[k]);
-        }
+        read_rows(cfg, opt, &maps[i]);
         snprintf(opt, sizeof(opt), "%.200s.file", conf->maps.keys[i].p);
-        if (map->file.n) {
-            read_file(cfg, opt, map);
+        if (maps[i].file.n) {
+            read_file(cfg, opt, &maps[i]);
         }
-        table_finish(cfg, &map->table);
     }
 }
 

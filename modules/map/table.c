@@ -32,14 +32,29 @@ static bool equals(weir_str lowered, weir_str value)
 }
 
 /* FNV-1a: the keys are the admin's, not a client's, so nobody can choose them to collide. */
-static uint64_t hash(weir_str value)
+static uint64_t hash(enum entry_kind kind, weir_str value)
 {
-    uint64_t h = 0xcbf29ce484222325;
+    uint64_t h = 0xcbf29ce484222325 + kind;
 
     for (size_t i = 0; i < value.n; i++) {
         h = (h ^ (unsigned char)lower(value.p[i])) * 0x100000001b3;
     }
     return h ^ h >> 32;
+}
+
+static struct entry **bucket_of(const struct table *table, enum entry_kind kind, weir_str text)
+{
+    return &table->buckets[hash(kind, text) & (table->bucket_n - 1)];
+}
+
+static const struct entry *find(const struct table *table, enum entry_kind kind, weir_str text)
+{
+    const struct entry *entry = table->bucket_n ? *bucket_of(table, kind, text) : NULL;
+
+    while (entry && (entry->kind != kind || !equals(entry->text, text))) {
+        entry = entry->next;
+    }
+    return entry;
 }
 
 /* ---- loading ---- */
@@ -79,107 +94,134 @@ static bool parse(weir_cfg *cfg, const char *opt, weir_str value, struct entry *
     return true;
 }
 
-void table_add(weir_cfg *cfg, const char *opt, struct table *table, weir_str value,
-               const weir_template *result)
+static void insert(struct table *table, struct entry *entry)
+{
+    struct entry **bucket = bucket_of(table, entry->kind, entry->text);
+
+    entry->next = *bucket;
+    *bucket = entry;
+}
+
+/* Twice the buckets. What they were in stays behind: it is no more than what they are in now. */
+static void grow(weir_cfg *cfg, struct table *table)
+{
+    struct entry **old = table->buckets;
+    size_t old_n = table->bucket_n;
+
+    table->bucket_n = old_n ? old_n * 2 : 8;
+    table->buckets = weir_cfg_alloc(cfg, table->bucket_n * sizeof(*table->buckets));
+    for (size_t i = 0; i < old_n; i++) {
+        for (struct entry *entry = old[i], *next; entry; entry = next) {
+            next = entry->next;
+            insert(table, entry);
+        }
+    }
+}
+
+static void add_length(weir_cfg *cfg, struct table *table, size_t n)
+{
+    struct length **at = &table->lengths;
+
+    while (*at && (*at)->n > n) {
+        at = &(*at)->next;
+    }
+    if (!*at || (*at)->n != n) {
+        struct length *length = weir_cfg_alloc(cfg, sizeof(*length));
+
+        *length = (struct length){*at, n};
+        *at = length;
+    }
+}
+
+static void add_regex(struct table *table, struct entry *entry)
+{
+    if (!table->last) {
+        table->last = &table->first;
+    }
+    *table->last = entry;
+    table->last = &entry->next;
+}
+
+enum added table_add(weir_cfg *cfg, const char *opt, struct table *table, weir_str value,
+                     const weir_template *result)
 {
     struct entry *entry = weir_cfg_alloc(cfg, sizeof(*entry));
 
     entry->result = result;
     if (!parse(cfg, opt, value, entry)) {
-        return;
+        return REFUSED;
     }
-    if (table->last) {
-        table->last->next = entry;
-    } else {
-        table->first = entry;
+    if (entry->kind == ENTRY_REGEX) {
+        add_regex(table, entry);
+        return ADDED;
     }
-    table->last = entry;
-    table->whole_n += entry->kind == ENTRY_WHOLE;
-}
-
-/* Behind all that are tried before it. */
-static void insert(struct table *table, struct entry *entry)
-{
-    struct entry **at = &table->first;
-
-    while (*at && ((*at)->kind < entry->kind ||
-                   ((*at)->kind == entry->kind && (*at)->text.n >= entry->text.n))) {
-        at = &(*at)->next;
+    if (find(table, entry->kind, entry->text)) {
+        return PRESENT;
     }
-    entry->next = *at;
-    *at = entry;
-}
-
-void table_finish(weir_cfg *cfg, struct table *table)
-{
-    struct entry *entry = table->first;
-
-    table->first = table->last = NULL;
-    if (table->whole_n) {
-        for (table->bucket_n = 8; table->bucket_n < table->whole_n * 2;) {
-            table->bucket_n *= 2;
-        }
-        table->buckets = weir_cfg_alloc(cfg, table->bucket_n * sizeof(*table->buckets));
+    if (table->n++ == table->bucket_n) {
+        grow(cfg, table);
     }
-    while (entry) {
-        struct entry *next = entry->next;
-
-        if (entry->kind == ENTRY_WHOLE) {
-            struct entry **bucket = &table->buckets[hash(entry->text) & (table->bucket_n - 1)];
-
-            while (*bucket && !equals((*bucket)->text, entry->text)) {
-                bucket = &(*bucket)->next;
-            }
-            if (!*bucket) { /* of two equal ones the first counts, as everywhere in the table */
-                entry->next = NULL;
-                *bucket = entry;
-            }
-        } else {
-            insert(table, entry);
-        }
-        entry = next;
+    insert(table, entry);
+    table->has_suffixes |= entry->kind == ENTRY_SUFFIX;
+    if (entry->kind == ENTRY_PREFIX) {
+        add_length(cfg, table, entry->text.n);
     }
+    return ADDED;
 }
 
 /* ---- at work ---- */
 
-static bool matches(weir_req *req, const struct entry *entry, weir_str value)
+static const struct entry *find_suffix(const struct table *table, weir_str value)
 {
-    size_t n = entry->text.n;
+    const struct entry *found = NULL;
+
+    for (size_t i = 1; table->has_suffixes && i < value.n && !found; i++) {
+        if (value.p[i] == '.') {
+            found = find(table, ENTRY_SUFFIX, (weir_str){value.p + i, value.n - i});
+        }
+    }
+    return found;
+}
+
+static const struct entry *find_prefix(const struct table *table, weir_str value)
+{
+    const struct entry *found = NULL;
+
+    for (const struct length *at = table->lengths; at && !found; at = at->next) {
+        if (at->n <= value.n) {
+            found = find(table, ENTRY_PREFIX, (weir_str){value.p, at->n});
+        }
+    }
+    return found;
+}
+
+static const struct entry *find_regex(weir_req *req, const struct table *table, weir_str value)
+{
     weir_str groups[10] = {{NULL, 0}};
 
-    switch (entry->kind) {
-    case ENTRY_SUFFIX:
-        return value.n > n && equals(entry->text, (weir_str){value.p + value.n - n, n});
-    case ENTRY_PREFIX:
-        return value.n >= n && equals(entry->text, (weir_str){value.p, n});
-    case ENTRY_REGEX: {
+    for (const struct entry *entry = table->first; entry; entry = entry->next) {
         int count = weir_match(entry->regex, value, groups, 10);
 
         if (count > 0) {
             weir_set_groups(req, groups, count);
+            return entry;
         }
-        return count > 0;
     }
-    default:
-        return false;
-    }
+    return NULL;
 }
 
 const weir_template *table_find(weir_req *req, const struct table *table, weir_str value)
 {
-    const struct entry *entry =
-        table->bucket_n ? table->buckets[hash(value) & (table->bucket_n - 1)] : NULL;
+    const struct entry *entry = find(table, ENTRY_WHOLE, value);
 
-    for (; entry; entry = entry->next) {
-        if (equals(entry->text, value)) {
-            return entry->result;
-        }
+    if (!entry) {
+        entry = find_suffix(table, value);
     }
-    for (entry = table->first; entry; entry = entry->next) {
-        if (matches(req, entry, value)) {
-            return entry->result;
-        }
+    if (!entry) {
+        entry = find_prefix(table, value);
     }
-    return NULL;
+    if (!entry) {
+        entry = find_regex(req, table, value);
+    }
+    return entry ? entry->result : NULL;
 }

@@ -33,7 +33,7 @@ struct conf {
     /* made by check and commit */
     uint64_t share;
     weir_forward_conf forward;
-    weir_str prefix; /* the path in `to`, put before what is sent */
+    weir_str prefix;           /* the path in `to`, put before what is sent */
     uint32_t results[RESULTS]; /* metrics */
 };
 
@@ -129,19 +129,6 @@ static void on_answer(void *arg, const weir_fetch_answer *answer)
 
 /* ---- the copy ---- */
 
-/* What an admin's rule, or a trusted proxy in front, has made of a field; p NULL: none has. */
-static weir_str rule_for(const weir_req *req, uint32_t id)
-{
-    weir_field field;
-
-    for (size_t i = 0; weir_fields(req, WEIR_REQUEST, &field, 1, i) == 1; i++) {
-        if (field.id == id && field.flags & WEIR_FIELD_RULE) {
-            return field.value;
-        }
-    }
-    return (weir_str){NULL, 0};
-}
-
 static bool is_named_by_connection(const weir_req *req, weir_str name)
 {
     weir_str list;
@@ -184,7 +171,8 @@ static const weir_field *make_fields(weir_req *req, uint32_t *n)
     const weir_field own[] = {
         {WEIR_STR("X-Forwarded-For"), addr, WEIR_F_X_FORWARDED_FOR, 0},
         {WEIR_STR("X-Real-IP"), addr, WEIR_F_X_REAL_IP, 0},
-        {WEIR_STR("X-Forwarded-Proto"), weir_get(req, WEIR_GET_SCHEME), WEIR_F_X_FORWARDED_PROTO, 0},
+        {WEIR_STR("X-Forwarded-Proto"), weir_get(req, WEIR_GET_SCHEME), WEIR_F_X_FORWARDED_PROTO,
+         0},
         {WEIR_STR("X-Forwarded-Host"), weir_get(req, WEIR_GET_AUTHORITY), WEIR_F_X_FORWARDED_HOST,
          0},
     };
@@ -203,7 +191,7 @@ static const weir_field *make_fields(weir_req *req, uint32_t *n)
         }
     }
     for (size_t i = 0; i < WEIR_COUNT(own); i++) {
-        if (!rule_for(req, own[i].id).p) {
+        if (!weir_field_ruled(req, own[i].id).p) {
             fields[(*n)++] = own[i];
         }
     }
@@ -228,7 +216,7 @@ static weir_str put(char **at, weir_str a, weir_str b)
 static void send_copy(weir_req *req, const struct conf *conf, weir_str body)
 {
     const weir_str none = {NULL, 0}, target = weir_get(req, WEIR_GET_TARGET);
-    weir_str host = rule_for(req, WEIR_F_HOST);
+    weir_str host = weir_field_ruled(req, WEIR_F_HOST);
     weir_forward_conf forward = conf->forward;
     weir_fetch_conf fetch = {.size = sizeof(fetch),
                              .forward = &forward,
@@ -384,9 +372,9 @@ static const void *tls_settings(weir_cfg *cfg, const struct conf *conf)
 
 static void commit(weir_cfg *cfg, void *conf_)
 {
-    static const char *const labels[RESULTS] = {
-        "result=\"sent\"", "result=\"failed\"", "result=\"busy\"", "result=\"large\"",
-        "result=\"cut\""};
+    static const char *const labels[RESULTS] = {"result=\"sent\"", "result=\"failed\"",
+                                                "result=\"busy\"", "result=\"large\"",
+                                                "result=\"cut\""};
     struct conf *conf = conf_;
     const weir_upstream *upstream = weir_cfg_upstream(cfg, "to", conf->to, &conf->prefix);
 

@@ -126,17 +126,11 @@ static weir_str make_target(weir_req *req, const struct proxy_conf *conf)
 static void set_forwarded(weir_field *field, weir_req *req, uint32_t id, weir_str name,
                           weir_str value)
 {
-    weir_field mine[1];
-    size_t at = 0;
-
     /* A rule of the admin's has the last word; what the client sent has none. */
-    while (weir_fields(req, WEIR_REQUEST, mine, 1, at++) == 1) {
-        if (mine[0].id == id && mine[0].flags & WEIR_FIELD_RULE) {
-            value = mine[0].value;
-            break;
-        }
-    }
-    *field = (weir_field){.name = name, .value = value, .id = id, .flags = WEIR_FIELD_RULE};
+    weir_str ruled = weir_field_ruled(req, id);
+
+    *field = (weir_field){
+        .name = name, .value = ruled.p ? ruled : value, .id = id, .flags = WEIR_FIELD_RULE};
 }
 
 static uint32_t add_forwarded(weir_req *req, weir_field *fields)

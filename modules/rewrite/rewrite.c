@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rewrite - changes the path and the query of requests before the route is chosen for good: by
- * regular expressions, by prefixes on segment boundaries, by names of query arguments.
+ * regular expressions, by prefixes on segment boundaries, by names of query arguments. What clients
+ * should ask for in the first place is in canonical.h.
  *
  * Each group of settings works once per request, so that rules cannot send it round in circles:
  * first strip_prefix, then add_prefix, then the rules one after another, then the query. */
 #include <string.h>
 
 #include <weir/module.h>
+
+#include "canonical.h"
 
 #define GROUPS 10
 #define RUN_MAX 16 /* groups of settings that one request may meet */
@@ -18,20 +21,22 @@ struct rule {
 };
 
 struct query_rules {
-    weir_map set;     /* of const weir_template * */
-    weir_list remove; /* of weir_str */
+    weir_map set, add;      /* of const weir_template * */
+    weir_list remove, keep; /* of weir_str */
 };
 
 struct conf {
     weir_list rules; /* of struct rule */
     weir_str strip_prefix, add_prefix;
     struct query_rules query;
+    struct canonical canonical;
 };
 
 /* Of a request. */
 struct state {
     const struct conf *run[RUN_MAX]; /* those that have worked */
     uint32_t run_n;
+    bool is_rewritten; /* the path is not the client's any more */
 };
 
 /* A target under way. All slices live as long as the request. */
@@ -67,11 +72,21 @@ static const weir_opt query_opts[] = {
      .inherit = WEIR_INHERIT_MERGE,
      .offset = offsetof(struct query_rules, set),
      .doc = "Arguments and their values, instead of those of that name."},
+    {.name = "add",
+     .type = WEIR_T_MAP | WEIR_T_TEMPLATE,
+     .inherit = WEIR_INHERIT_MERGE,
+     .offset = offsetof(struct query_rules, add),
+     .doc = "Arguments and their values, behind those that are there."},
     {.name = "remove",
      .type = WEIR_T_LIST | WEIR_T_STR,
      .offset = offsetof(struct query_rules, remove),
      .doc = "Names of arguments that go; a name may end with \"*\".",
      .example = "remove = [ \"utm_*\" ];"},
+    {.name = "keep",
+     .type = WEIR_T_LIST | WEIR_T_STR,
+     .offset = offsetof(struct query_rules, keep),
+     .doc = "Names of the only arguments that stay; a name may end with \"*\".",
+     .example = "keep = [ \"page\", \"sort\" ];"},
 };
 
 static const weir_opt opts[] = {
@@ -97,6 +112,12 @@ static const weir_opt opts[] = {
      .sub = query_opts,
      .sub_n = WEIR_COUNT(query_opts),
      .doc = "Changes of the query's arguments."},
+    {.name = "canonical",
+     .type = WEIR_T_GROUP,
+     .offset = offsetof(struct conf, canonical),
+     .sub = canonical_opts,
+     .sub_n = CANONICAL_OPTS,
+     .doc = "Sends clients to the one address that a page should have; the query stays."},
 };
 
 /* ---- text ---- */
@@ -268,23 +289,29 @@ static bool names(weir_str pattern, weir_str name)
     return pattern.n == name.n && memcmp(pattern.p, name.p, name.n) == 0;
 }
 
+static bool lists(const weir_list *patterns, weir_str name)
+{
+    const weir_str *items = patterns->items;
+
+    for (size_t i = 0; i < patterns->n; i++) {
+        if (names(items[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_dropped(const struct query_rules *rules, weir_str argument)
 {
     const char *sign = memchr(argument.p, '=', argument.n);
     weir_str name = {argument.p, sign ? (size_t)(sign - argument.p) : argument.n};
-    const weir_str *remove = rules->remove.items;
 
-    for (size_t i = 0; i < rules->remove.n; i++) {
-        if (names(remove[i], name)) {
-            return true;
-        }
-    }
     for (size_t i = 0; i < rules->set.n; i++) {
         if (rules->set.keys[i].n == name.n && memcmp(rules->set.keys[i].p, name.p, name.n) == 0) {
             return true;
         }
     }
-    return false;
+    return lists(&rules->remove, name) || (rules->keep.n && !lists(&rules->keep, name));
 }
 
 static weir_str kept_arguments(weir_req *req, const struct query_rules *rules, weir_str query)
@@ -329,22 +356,28 @@ static weir_str escape_value(weir_req *req, weir_str value)
     return (weir_str){p, (size_t)(at - p)};
 }
 
-static void apply_query(weir_req *req, const struct query_rules *rules, struct target *target)
+static void append_arguments(weir_req *req, const weir_map *arguments, struct target *target)
 {
-    const weir_template *const *values = rules->set.items;
+    const weir_template *const *values = arguments->items;
 
-    if (rules->set.n == 0 && rules->remove.n == 0) {
-        return;
-    }
-    target->query = kept_arguments(req, rules, target->query);
-    for (size_t i = 0; i < rules->set.n; i++) {
+    for (size_t i = 0; i < arguments->n; i++) {
         weir_str value;
 
         weir_eval(req, values[i], &value);
-        weir_str argument = join(req, rules->set.keys[i], WEIR_STR("="), escape_value(req, value));
+        weir_str argument =
+            join(req, arguments->keys[i], WEIR_STR("="), escape_value(req, value));
         target->query =
             target->query.n ? join(req, target->query, WEIR_STR("&"), argument) : argument;
     }
+}
+
+static void apply_query(weir_req *req, const struct query_rules *rules, struct target *target)
+{
+    if (rules->set.n || rules->remove.n || rules->keep.n) {
+        target->query = kept_arguments(req, rules, target->query);
+    }
+    append_arguments(req, &rules->set, target);
+    append_arguments(req, &rules->add, target);
 }
 
 /* ---- the hook ---- */
@@ -371,8 +404,13 @@ static weir_rc on_rewrite(weir_req *req, const void *arg)
 {
     const struct conf *conf = arg;
 
-    if (has_run(weir_ctx(req), conf)) {
+    struct state *state = weir_ctx(req);
+
+    if (has_run(state, conf)) {
         return WEIR_NEXT;
+    }
+    if (!state->is_rewritten && canonical_redirect(req, &conf->canonical) == WEIR_HANDLED) {
+        return WEIR_HANDLED;
     }
     const struct target before = {weir_get(req, WEIR_GET_RAW_PATH), weir_get(req, WEIR_GET_QUERY)};
     struct target target = before;
@@ -384,6 +422,7 @@ static weir_rc on_rewrite(weir_req *req, const void *arg)
     if (equals(before.path, target.path) && equals(before.query, target.query)) {
         return WEIR_NEXT;
     }
+    state->is_rewritten = true;
     return weir_rewrite(req, target.query.n ? join(req, target.path, WEIR_STR("?"), target.query)
                                             : target.path);
 }
@@ -402,6 +441,7 @@ static void check(weir_cfg *cfg, void *arg)
     struct conf *conf = arg;
     const struct rule *rules = conf->rules.items;
 
+    canonical_check(cfg, &conf->canonical);
     check_prefix(cfg, "strip_prefix", conf->strip_prefix);
     check_prefix(cfg, "add_prefix", conf->add_prefix);
     while (conf->add_prefix.n && conf->add_prefix.p[conf->add_prefix.n - 1] == '/') {

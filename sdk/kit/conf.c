@@ -383,6 +383,13 @@ static const weir_regex *api_regex(weir_cfg *cfg, const char *opt, weir_str patt
     return (const weir_regex *)regex;
 }
 
+static void api_at(weir_cfg *cfg, const char *file, uint32_t line)
+{
+    (void)cfg;
+    (void)file;
+    (void)line;
+}
+
 const weir_cfg_api cfg_api = {
     .size = sizeof(cfg_api),
     .error = api_error,
@@ -398,6 +405,7 @@ const weir_cfg_api cfg_api = {
     .secret = api_secret,
     .is_own = api_is_own,
     .regex = api_regex,
+    .at = api_at,
 };
 
 int kit_match(const weir_regex *regex, weir_str subject, weir_str *groups, int group_max)

@@ -38,6 +38,9 @@ static struct source place_of(const weir_cfg *cfg, const char *opt)
 {
     const struct node *option = opt ? find_option(cfg->use->effective, opt) : NULL;
 
+    if (cfg->at.file) {
+        return cfg->at;
+    }
     return option && option->at.file ? option->at : cfg->use->own->at;
 }
 
@@ -163,6 +166,11 @@ static bool cfg_api_is_own(const weir_cfg *cfg, const char *opt)
     return find_option(cfg->use->own, opt) != NULL;
 }
 
+static void cfg_api_at(weir_cfg *cfg, const char *file, uint32_t line)
+{
+    cfg->at = (struct source){.file = file, .line = line};
+}
+
 /* ---- zones ---- */
 
 static weir_zone *checked_zone(weir_cfg *cfg, const char *name, weir_zone *zone)
@@ -234,6 +242,7 @@ static const weir_cfg_api api = {
     .secret = cfg_api_secret,
     .is_own = cfg_api_is_own,
     .regex = cfg_api_regex,
+    .at = cfg_api_at,
 };
 
 const weir_cfg_api *cfg_api(void)

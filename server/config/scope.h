@@ -12,6 +12,7 @@
 struct weir_cfg {
     struct config *config;
     struct use *use;
+    struct source at; /* file NULL: where the option stands */
 };
 
 /* A module's group, or true or false, in one scope. */

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 
 #include "connection.h"
+#include "fields.h"
 #include "metrics.h"
 #include "types.h"
 #include "zone.h"
@@ -123,6 +124,7 @@ typedef struct {
     bool (*is_own)(const weir_cfg *cfg, const char *opt);
     /* since 0.3 */
     const weir_regex *(*regex)(weir_cfg *cfg, const char *opt, weir_str pattern);
+    void (*at)(weir_cfg *cfg, const char *file, uint32_t line);
 } weir_cfg_api;
 
 typedef struct {
@@ -198,6 +200,30 @@ static inline size_t weir_fields(const weir_req *req, weir_side side, weir_field
                                  size_t from)
 {
     return weir_host_->req->fields(req, side, out, max, from);
+}
+
+/* The value of the field with this number that a module has set in the request, for an admin or
+ * because it trusts who has told it; p NULL: none has. Since 0.3. */
+static inline weir_str weir_field_ruled(const weir_req *req, uint32_t id)
+{
+    weir_str none = {NULL, 0};
+    weir_field field;
+
+    for (size_t i = 0; weir_fields(req, WEIR_REQUEST, &field, 1, i) == 1; i++) {
+        if (field.id == id && field.flags & WEIR_FIELD_RULE) {
+            return field.value.p ? field.value : WEIR_STR("");
+        }
+    }
+    return none;
+}
+
+/* "http" or "https", as the client's connection was to whoever is in front: weir itself, or a proxy
+ * that is trusted. Since 0.3. */
+static inline weir_str weir_client_scheme(const weir_req *req)
+{
+    weir_str told = weir_field_ruled(req, WEIR_F_X_FORWARDED_PROTO);
+
+    return told.p ? told : weir_get(req, WEIR_GET_SCHEME);
 }
 
 /* Sets, adds or removes fields by name. `name` and `value` must live as long as the request
@@ -516,6 +542,13 @@ __attribute__((format(printf, 3, 4))) static inline void weir_cfg_warn(weir_cfg 
     va_start(args, fmt);
     weir_host_->cfg->warn(cfg, opt, fmt, args);
     va_end(args);
+}
+
+/* A file that the module reads by itself: what is reported from now on is a matter of this line of
+ * it. `file` lives as long as the generation; NULL: of the configuration again. Since 0.3. */
+static inline void weir_cfg_at(weir_cfg *cfg, const char *file, uint32_t line)
+{
+    weir_host_->cfg->at(cfg, file, line);
 }
 
 /* Memory that lives as long as the generation, zeroed. */

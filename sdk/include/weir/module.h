@@ -37,7 +37,7 @@
  *        weir_background(), WEIR_UP_RESPONSE
  *        weir/accept.h, weir/utf8.h, weir/share.h
  *        commands (weir/command.h)
- *        weir_fetch_start()
+ *        weir_fetch_start(), weir_cfg_at()
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
