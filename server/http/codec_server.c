@@ -433,6 +433,7 @@ weir_stream *codec_stream_open(weir_conn *conn, uint32_t id, const weir_stream_h
     req->moved_ms = clock_now.ms;
     stream_link(server, req);
     server->client->served++;
+    conn_is_fresh(&server->client->conn);
     copy_head(req, from);
     const struct refusal *refusal = check_head(req, from);
     if (refusal) {

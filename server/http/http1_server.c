@@ -366,6 +366,7 @@ static void begin_request(struct client *client, size_t used)
     client->scanned = 0; /* the next head is another one, however much of it is here */
     client->state = CLIENT_BUSY;
     client->served++;
+    conn_is_fresh(&client->conn);
     timer_stop(&client->conn.timer);
     start_body(client);
     if (!decode_body(client)) {

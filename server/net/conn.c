@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/running.h"
+#include "base/str.h"
 #include "net/io.h"
 
 #include <errno.h>
@@ -14,16 +15,15 @@
 #include <unistd.h>
 
 #define IOV_MAX_USED 64
-#define SENDFILE_MAX (1u << 20) /* bytes of one call: a turn for the other connections */
-#define TURN_MAX (2u << 20)     /* bytes that one connection moves before others have their turn */
-#define CORK_MIN (128u * 1024)  /* a file from here on is worth two more system calls */
+#define SHARE_ALONE (2u << 20)   /* bytes that a connection moves in one turn when no other waits */
+#define SHARE_MANY (256u * 1024) /* when others do */
+#define SHARE_LATE (64u * 1024)  /* before its turn, when all together have moved ALL_MAX */
+#define ALL_MAX (1u << 20)
+#define FRESH_MAX 4            /* events until a connection is one that goes on for long */
+#define CORK_MIN (128u * 1024) /* a file from here on is worth two more system calls */
 
-static void on_event(evutil_socket_t fd, short what, void *arg)
+static void wake(struct conn *conn, short what)
 {
-    struct conn *conn = arg;
-
-    (void)fd;
-    loop_woke();
     if (what & EV_READ) {
         conn->can_read = true;
     }
@@ -38,6 +38,36 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         io_woke(conn->io, what & (EV_READ | EV_CLOSED));
     }
     conn->on_ready(conn);
+}
+
+static void on_turn(struct turn *turn)
+{
+    struct conn *conn = container_of(turn, struct conn, turn);
+    short owed = conn->owed;
+
+    conn->owed = 0;
+    conn->moved = 0;
+    wake(conn, owed);
+}
+
+static void wait_turn(struct conn *conn, short what)
+{
+    conn->owed |= what;
+    loop_wait_turn(&conn->turn);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct conn *conn = arg;
+
+    (void)fd;
+    loop_woke();
+    if (conn->turn.queued || conn->events >= FRESH_MAX) {
+        wait_turn(conn, what);
+        return;
+    }
+    conn->events++;
+    wake(conn, what);
 }
 
 static void watch(struct conn *conn, short what)
@@ -58,36 +88,54 @@ static void watch_room(struct conn *conn)
     }
 }
 
-/* Between two fast machines a long transfer would never have to wait, and the others would. */
-static bool is_spent(const struct conn *conn)
+/* Bytes of all connections in this turn of the loop. */
+static uint32_t all_turn_no, all_moved;
+
+/* Many that have much to move at once are many that nobody is answered beside. Not so when it is
+ * their turn: that ends in time. */
+static bool is_late(void)
 {
-    return conn->turn == (uint32_t)running->turn && conn->moved >= TURN_MAX;
+    return all_turn_no == (uint32_t)running->turn && all_moved >= ALL_MAX && !loop_is_turn();
+}
+
+/* Between two fast machines a long transfer would never have to wait, and the others would. */
+static uint32_t share_left(const struct conn *conn)
+{
+    uint32_t share = !loop_has_waiting() ? SHARE_ALONE : is_late() ? SHARE_LATE : SHARE_MANY;
+
+    if (conn->turn_no != (uint32_t)running->turn) {
+        return share;
+    }
+    return conn->moved < share ? share - conn->moved : 0;
 }
 
 static void note_moved(struct conn *conn, size_t n)
 {
-    if (conn->turn != (uint32_t)running->turn) {
-        conn->turn = (uint32_t)running->turn;
+    uint32_t turn_no = (uint32_t)running->turn;
+
+    if (conn->turn_no != turn_no) {
+        conn->turn_no = turn_no;
         conn->moved = 0;
     }
+    if (all_turn_no != turn_no) {
+        all_turn_no = turn_no;
+        all_moved = 0;
+    }
     conn->moved += (uint32_t)n;
+    all_moved += (uint32_t)n;
 }
 
-/* What is taken out and put back in has an edge in the next turn if there is something to do. */
-static void yield_write(struct conn *conn)
+static int yield_write(struct conn *conn)
 {
     conn->can_write = false;
-    event_del(&conn->event);
-    watch(conn, EV_WRITE);
+    wait_turn(conn, EV_WRITE);
+    return -EAGAIN;
 }
 
 static ssize_t yield_read(struct conn *conn)
 {
-    short room = conn->event.ev_events & EV_WRITE;
-
     conn->can_read = false;
-    event_del(&conn->event);
-    watch(conn, room);
+    wait_turn(conn, EV_READ);
     return -EAGAIN;
 }
 
@@ -100,7 +148,10 @@ void conn_open(struct conn *conn, int fd, bool connecting, void (*on_ready)(stru
     conn->peer_closed = false;
     conn->connecting = connecting;
     conn->corked = false;
-    conn->turn = conn->moved = 0;
+    conn->events = 0;
+    conn->owed = 0;
+    conn->turn = (struct turn){.fn = on_turn};
+    conn->turn_no = conn->moved = 0;
     conn->io = NULL;
     conn->on_ready = on_ready;
     timer_init(&conn->timer, on_timer);
@@ -113,6 +164,7 @@ int conn_detach(struct conn *conn)
 
     if (fd >= 0) {
         event_del(&conn->event);
+        loop_leave_turn(&conn->turn);
         timer_fini(&conn->timer);
         conn->fd = -1;
     }
@@ -185,7 +237,7 @@ ssize_t conn_read_some(struct conn *conn, struct buf *buf, size_t most)
 
 ssize_t conn_splice_in(struct conn *conn, int pipe_fd, size_t n)
 {
-    if (is_spent(conn)) {
+    if (share_left(conn) == 0) {
         return yield_read(conn);
     }
     ssize_t got = splice(conn->fd, NULL, pipe_fd, NULL, n, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
@@ -218,7 +270,8 @@ static ssize_t write_file(struct conn *conn, const struct link *link, size_t *as
 {
     off_t off = (off_t)link->off;
 
-    *asked = link->n < SENDFILE_MAX ? link->n : SENDFILE_MAX;
+    *asked = share_left(conn);
+    *asked = link->n < *asked ? link->n : *asked;
     ssize_t n = sendfile(conn->fd, link->fd, &off, *asked);
     if (n == 0) {
         errno = EIO; /* the file is shorter than it was */
@@ -234,14 +287,24 @@ static ssize_t write_pipe(struct conn *conn, const struct link *link, bool more,
                   SPLICE_F_NONBLOCK | SPLICE_F_MOVE | (more ? SPLICE_F_MORE : 0));
 }
 
+/* What comes from elsewhere is held back where it is read: whoever made it would take a client that
+ * does not write for a slow one. */
+static bool is_long_file(const struct weir_chain *chain)
+{
+    return chain->last && chain->last->kind == LINK_FILE && chain->bytes > SHARE_LATE;
+}
+
 int conn_write(struct conn *conn, struct weir_chain *chain, bool more)
 {
+    if (is_long_file(chain) && is_late()) {
+        return yield_write(conn);
+    }
     return conn->io ? io_write(conn->io, chain) : conn_write_raw(conn, chain, more);
 }
 
 ssize_t conn_recv(struct conn *conn, void *p, size_t n)
 {
-    if (is_spent(conn)) {
+    if (share_left(conn) == 0) {
         return yield_read(conn);
     }
     return note_read(conn, recv(conn->fd, p, n, 0), n);
@@ -259,9 +322,8 @@ int conn_write_raw(struct conn *conn, struct weir_chain *chain, bool more)
 {
     const struct link *last = chain->last;
 
-    if (is_spent(conn) && !chain_is_empty(chain)) {
-        yield_write(conn);
-        return -EAGAIN;
+    if (!chain_is_empty(chain) && share_left(conn) == 0) {
+        return yield_write(conn);
     }
     if (!conn->corked && last && last->kind == LINK_FILE && last->n >= CORK_MIN) {
         set_cork(conn, 1);
@@ -297,9 +359,8 @@ int conn_write_raw(struct conn *conn, struct weir_chain *chain, bool more)
             watch_room(conn);
             return -EAGAIN;
         }
-        if (is_spent(conn) && !chain_is_empty(chain)) {
-            yield_write(conn);
-            return -EAGAIN;
+        if (share_left(conn) == 0 && !chain_is_empty(chain)) {
+            return yield_write(conn);
         }
     }
     if (conn->corked) {

@@ -3,8 +3,10 @@
  * is watched from the first time that there was none. Embedded in its owner; what it carries is not its business.
  *
  * Reads and writes are tried first and waited for second: can_read and can_write say whether a try
- * is worth it. In one turn of the loop a connection moves a few MiB at most; then it is as if there
- * were nothing to read and no room to write, until the next turn. */
+ * is worth it. In one turn of the loop a connection moves a few MiB at most, and less when many have much to
+ * move; then it is as if there were nothing to read and no room to write, until its next turn. So it is with one that
+ * has had a number of events since conn_is_fresh(): a request that is answered soon does not stand behind
+ * thousands that go on for long. */
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
@@ -22,17 +24,25 @@ struct conn {
     bool peer_closed;    /* the other side has sent its FIN, or worse */
     bool connecting;
     bool corked;         /* conn.c's: part of a segment waits for what a file still gives */
-    uint32_t turn, moved; /* conn.c's: bytes that were moved in that turn of the loop */
+    uint8_t events;      /* conn.c's: since conn_is_fresh() */
+    short owed;          /* conn.c's: EV_READ ... that it is told of when its turn comes */
+    uint32_t turn_no, moved; /* conn.c's: bytes that were moved in that turn of the loop */
     void (*on_ready)(struct conn *conn); /* can_read or can_write was set */
     void *arg;           /* of an owner that does not embed it */
     struct weir_io *io;  /* NULL: plain; else what is read and written goes through a transport */
     struct event event;
+    struct turn turn;    /* conn.c's */
     struct timer timer;  /* the owner's */
 };
 
 /* Takes the socket `fd` (non-blocking) into the loop. on_timer is for conn->timer. */
 void conn_open(struct conn *conn, int fd, bool connecting, void (*on_ready)(struct conn *),
                void (*on_timer)(struct timer *));
+/* Something new begins on it, a request for example: its next events are short and come first. */
+static inline void conn_is_fresh(struct conn *conn)
+{
+    conn->events = 0;
+}
 /* Takes it out and closes it; may be called twice. No callback comes after this. */
 void conn_close(struct conn *conn);
 /* Takes it out without closing: returns the descriptor, which the caller owns. */

@@ -12,10 +12,14 @@
 #include <stdlib.h>
 
 #define TRIM_INTERVAL_MS 1000
+#define TURNS_MIN_US 2000  /* for those who wait, however short the rest was */
+#define TURNS_MAX_US 20000 /* and however long */
 
 struct loop loop;
 
 static struct later *later_first;
+static struct turn *turn_first, *turn_last;
+static bool is_turn;
 static struct event *tick;
 static int64_t armed_for_ms; /* when `tick` is due; 0: it is not armed */
 static bool stopping;
@@ -55,6 +59,55 @@ static void run_later(void)
         later->queued = false;
         later->fn(later);
     }
+}
+
+void loop_wait_turn(struct turn *turn)
+{
+    if (turn->queued) {
+        return;
+    }
+    turn->queued = true;
+    turn->next = NULL;
+    turn->prev = turn_last;
+    *(turn_last ? &turn_last->next : &turn_first) = turn;
+    turn_last = turn;
+}
+
+void loop_leave_turn(struct turn *turn)
+{
+    if (!turn->queued) {
+        return;
+    }
+    turn->queued = false;
+    *(turn->prev ? &turn->prev->next : &turn_first) = turn->next;
+    *(turn->next ? &turn->next->prev : &turn_last) = turn->prev;
+}
+
+bool loop_is_turn(void)
+{
+    return is_turn;
+}
+
+bool loop_has_waiting(void)
+{
+    return turn_first != NULL;
+}
+
+static void run_turns(uint64_t events_us)
+{
+    uint64_t start_us = clock_us();
+    uint64_t most_us = events_us < TURNS_MIN_US   ? TURNS_MIN_US
+                       : events_us > TURNS_MAX_US ? TURNS_MAX_US
+                                                  : events_us;
+
+    is_turn = true;
+    do {
+        struct turn *turn = turn_first;
+
+        loop_leave_turn(turn);
+        turn->fn(turn);
+    } while (turn_first && clock_us() - start_us < most_us);
+    is_turn = false;
 }
 
 /* Recycled memory is only worth keeping while there is work. The first idle second gives back
@@ -128,13 +181,18 @@ void loop_run(void)
     while (!stopping) {
         arm_tick();
         running->awake = false;
-        if (event_base_loop(loop.base, EVLOOP_ONCE) < 0) {
+        if (event_base_loop(loop.base, EVLOOP_ONCE | (turn_first ? EVLOOP_NONBLOCK : 0)) < 0) {
             log_error("the event loop failed");
             exit(1);
         }
+        uint64_t woke_ms = running->awake ? clock_now.ms : 0; /* 0: no event came */
         running->awake = true;
         running->turn++;
         clock_update();
+        if (turn_first) {
+            run_turns(woke_ms ? (clock_now.ms - woke_ms) * 1000 : 0);
+            clock_update();
+        }
         timers_run();
         run_later();
         if (clock_now.ms - last_trim_ms >= TRIM_INTERVAL_MS) {

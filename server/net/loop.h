@@ -4,6 +4,7 @@
 #define NET_LOOP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -31,5 +32,19 @@ struct later {
 };
 void loop_later(struct later *later);
 void loop_later_cancel(struct later *later);
+
+/* Something that can wait for its turn, since it has had much already; embedded in its owner. Who waits is
+ * called first come, first served, when the events of this turn of the loop are done, for about as long as
+ * those took; the others in the next turn. So what is short never stands behind
+ * what is long, and neither starves the other. */
+struct turn {
+    struct turn *next, *prev;
+    void (*fn)(struct turn *turn);
+    bool queued;
+};
+void loop_wait_turn(struct turn *turn); /* nothing happens when it waits already */
+void loop_leave_turn(struct turn *turn);
+bool loop_is_turn(void); /* is it the turn of one who waited? */
+bool loop_has_waiting(void);
 
 #endif

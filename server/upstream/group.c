@@ -283,6 +283,13 @@ void upconn_close(struct upconn *up)
     free(up);
 }
 
+static bool is_still_open(struct upconn *up)
+{
+    char byte;
+
+    return recv(up->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 /* The peer closed an idle connection, or said something that nobody asked for. */
 static void on_idle_ready(struct conn *conn)
 {
@@ -291,6 +298,10 @@ static void on_idle_ready(struct conn *conn)
 
     if (!conn->can_read && !conn->peer_closed) {
         return; /* room to write */
+    }
+    if (!conn->peer_closed && is_still_open(up)) {
+        conn->can_read = false; /* told late of what was read already */
+        return;
     }
     /* What one connection taught holds for the others: use them only while they are younger. */
     if (conn->peer_closed && age_ms > 2 * IDLE_MARGIN_MS &&
@@ -314,13 +325,6 @@ static void on_idle_timer(struct timer *timer)
     }
     unlink_idle(up);
     upconn_close(up);
-}
-
-static bool is_still_open(struct upconn *up)
-{
-    char byte;
-
-    return recv(up->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 static struct upconn *newest_idle(const struct weir_peer *peer, const struct tls_client *tls)
@@ -390,6 +394,7 @@ void pool_put(struct upconn *up)
     up->conn.on_ready = on_idle_ready;
     up->conn.timer.fn = on_idle_timer;
     up->conn.can_read = false;
+    conn_is_fresh(&up->conn);
     up->idle_since_ms = clock_now.ms;
     timer_set(&up->conn.timer, clock_now.ms + stay_ms);
     up->prev = NULL;

@@ -492,6 +492,8 @@ bool mux_request(struct mux_stream *at, const weir_stream_head *head)
 {
     struct weir_conn *codec = &at->mux->codec;
     const struct module *outer = codec_enter(codec);
+
+    conn_is_fresh(&at->mux->conn);
     weir_rc rc = codec->ops->request(codec->state, &at->stream, head, &at->stream.id);
 
     codec_leave(outer);
