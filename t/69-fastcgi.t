@@ -19,6 +19,7 @@ if ($_GET['status'] ?? 0) { http_response_code((int)$_GET['status']); }
 if ($_GET['log'] ?? 0) { error_log('php says ' . $_GET['log']); }
 if ($_GET['to'] ?? 0) { header('Location: ' . $_GET['to']); exit; }
 if ($_GET['long'] ?? 0) { echo str_repeat('0123456789abcdef', (int)$_GET['long'] / 16); exit; }
+if ($_GET['accel'] ?? 0) { header('X-Accel-Redirect: ' . $_GET['accel']); header('Content-Type: image/x-private'); echo 'not sent'; exit; }
 if ($_FILES) { $f = $_FILES['file']; echo $f['name'], ' ', $f['size'], ' ', md5_file($f['tmp_name']), ' ', $_POST['note']; exit; }
 if ($_SERVER['REQUEST_METHOD'] == 'POST') { echo 'posted ', $_POST['a'] ?? md5(file_get_contents('php://input')); exit; }
 echo json_encode(['uri' => $_SERVER['REQUEST_URI'], 'query' => $_SERVER['QUERY_STRING'], 'info' => $_SERVER['PATH_INFO'] ?? '', 'file' => $_SERVER['SCRIPT_FILENAME'],
@@ -34,10 +35,12 @@ chmod 0777, $dir;
 my $php = program([$fpm, '-F', '-n', '-y', "$dir/fpm.conf", $> == 0 ? '-R' : ()], port => $port);
 my $weir = weir(<<"END", workers => 1);
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; client = { max_body = "64m"; }; routes = (
-  { regex = "\\\\.php\$"; fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; index = "index.php"; keepalive = 1; params = { APP_ENV = "test of \$host"; }; }; },
+  { regex = "\\\\.php\$"; fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; index = "index.php"; keepalive = 1; accel_redirect = true; params = { APP_ENV = "test of \$host"; }; }; },
   { regex = "\\\\.php/"; fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; }; },
   { path = "/tcp/"; fastcgi = { to = "127.0.0.1:$port"; root = "$www"; check_script = false; params = { SCRIPT_FILENAME = "$www/index.php"; }; }; },
   { path = "/stream.php"; final = true; fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; request_buffering = false; buffering = false; check_script = false; params = { SCRIPT_FILENAME = "$www/index.php"; }; }; },
+  { path = "/private"; final = true; internal = true; static = { mount = "$www/upload"; }; },
+  { path = "/failed/"; final = true; on_error = ( { status = 418; respond = { text = "tea"; }; upstream = true; } ); fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; check_script = false; params = { SCRIPT_FILENAME = "$www/index.php"; }; }; },
   { path = "/gone/"; final = true; fastcgi = { to = "unix:$dir/old.sock"; root = "$www"; check_script = false; }; },
   { path = "/"; static = { root = "$www"; try = [ "\$uri", "\$uri/", "/index.php" ]; }; } ); } );
 END
@@ -73,6 +76,10 @@ my $c = client($weir);
 my %pids;
 for (1 .. 10) { $c->send("GET /index.php HTTP/1.1\r\nHost: a\r\n\r\n"); $c->response->{body} =~ /"pid":(\d+)/ and $pids{$1}++ }
 is scalar(keys %pids), 1, 'row 86: the connection is kept: one PHP process serves all';
+$r = get($weir, '/index.php?accel=/private/image.png');
+is "$r->{status} $r->{body} " . $r->header('Content-Type'), '200 <?php echo "executed"; image/x-private', 'X-Accel-Redirect to an internal route';
+is get($weir, '/private/image.png')->{status}, 404, 'which clients do not reach';
+is get($weir, '/failed/x?status=418')->{body}, 'tea', 'on_error instead of an answer of PHP';
 is get($weir, '/upload/image.png/x.php')->{status}, 404, 'row 86: an upload is not executed by a path below it';
 is get($weir, '/upload/image.png/.php')->{status}, 404, 'row 86: nor by another';
 $r = get($weir, '/gone/x.php');

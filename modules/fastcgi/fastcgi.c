@@ -54,6 +54,8 @@ static const weir_opt options[] = {
     OPT(request_buffering, WEIR_T_BOOL, "true",
         "Takes the whole request body before the application is asked."),
     OPT(retry, WEIR_T_BOOL, "true", "Tries the next peer when one gave no answer."),
+    OPT(accel_redirect, WEIR_T_BOOL, "false",
+        "An answer with X-Accel-Redirect leads to an `internal` route, which makes the answer."),
     OPT(buffer_head, WEIR_T_SIZE, "64k", "Largest head of a response."),
     OPT(buffer_body, WEIR_T_SIZE, "256k", "Bytes of a response held in memory for a slow client."),
     OPT(buffer_file, WEIR_T_SIZE, "1g", "Further bytes held in a temporary file."),
@@ -240,6 +242,7 @@ static weir_rc start(weir_req *req, const void *conf_)
         /* The application is told the length before it gets the first byte. */
         .request_buffering = conf->request_buffering || has_chunked_body(req),
         .retry = conf->retry,
+        .accel_redirect = conf->accel_redirect,
         .connect_timeout_ms = conf->connect_timeout_ms,
         .send_timeout_ms = conf->send_timeout_ms,
         .read_timeout_ms = conf->read_timeout_ms,

@@ -11,7 +11,7 @@ struct fastcgi_conf {
     weir_map params;               /* const weir_template * */
     const weir_regex *split_path;
     int64_t keepalive;
-    bool check_script, request_buffering, buffering, retry;
+    bool check_script, request_buffering, buffering, retry, accel_redirect;
     uint64_t connect_timeout_ms, send_timeout_ms, read_timeout_ms, deadline_ms;
     uint64_t buffer_head, buffer_body, buffer_file;
     /* made by commit */

@@ -16,7 +16,7 @@ struct proxy_conf {
     weir_str to;
     const weir_template *host;
     weir_str strip_prefix, add_prefix;
-    bool forwarded, websocket, buffering, request_buffering, retry;
+    bool forwarded, websocket, buffering, request_buffering, retry, accel_redirect;
     uint64_t connect_timeout_ms, send_timeout_ms, read_timeout_ms, deadline_ms, tunnel_timeout_ms;
     uint64_t buffer_head, buffer_body, buffer_file;
     struct proxy_tls tls;
@@ -72,6 +72,8 @@ static const weir_opt options[] = {
     OPT(strip_prefix, WEIR_T_STR, NULL, "Path segments cut off the front of the path."),
     OPT(add_prefix, WEIR_T_STR, NULL, "Path segments put in front of the path."),
     OPT(retry, WEIR_T_BOOL, "true", "Tries the next peer when one gave no answer."),
+    OPT(accel_redirect, WEIR_T_BOOL, "false",
+        "An answer with X-Accel-Redirect leads to an `internal` route, which makes the answer."),
     {.name = "tls",
      .type = WEIR_T_GROUP,
      .offset = offsetof(struct proxy_conf, tls),
@@ -233,6 +235,7 @@ static void commit(weir_cfg *cfg, void *conf_)
         .request_buffering = conf->request_buffering,
         .websocket = conf->websocket,
         .retry = conf->retry,
+        .accel_redirect = conf->accel_redirect,
         .connect_timeout_ms = conf->connect_timeout_ms,
         .send_timeout_ms = conf->send_timeout_ms,
         .read_timeout_ms = conf->read_timeout_ms,

@@ -262,6 +262,7 @@ static struct scope *read_route(struct scope *site_scope, const struct node *nod
     ok = ok && read_rule(config, node, &settings, route);
     route->methods = read_methods(config, node, &settings.methods);
     route->final = settings.final;
+    route->internal = settings.internal;
     read_match(config, &settings.match, route);
     route->satisfy = node_get(node, STR("satisfy")) ? settings.satisfy : site->self->satisfy;
     route->name = settings.name.n ? settings.name : route->path;
@@ -269,6 +270,7 @@ static struct scope *read_route(struct scope *site_scope, const struct node *nod
         scope->label = arena_printf(&config->arena, "%s", route->name.p).p;
     }
     build_client(scope, &site->self->client, &route->client);
+    build_on_error(scope, &site->self->on_errors, &route->on_errors);
     scope_read_uses(scope);
     if (ok) {
         check_duplicate(config, site, route);
@@ -514,6 +516,7 @@ static void read_site(struct config *config, const struct node *node)
         scope->label = site->names[0].p;
     }
     build_client(scope, &config->client, &site->self->client);
+    build_on_error(scope, &config->on_errors, &site->self->on_errors);
     read_log(scope);
     scope_read_uses(scope);
     const struct plan_order *orders = read_order(config, node_get(node, STR("order")), &order_n);
@@ -522,6 +525,7 @@ static void read_site(struct config *config, const struct node *node)
         build_plan(scope, site->self, orders, order_n);
     }
     read_routes(scope, orders, order_n, ok);
+    build_on_error_done(scope);
     build_listen(config, site, node_get(node, STR("listen")));
     warn_if_empty(scope);
 }

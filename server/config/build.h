@@ -13,6 +13,11 @@ void build_sites(struct config *config);
 /* The settings of `client` that hold in a scope. */
 void build_client(struct scope *scope, const struct client_conf *outer, struct client_conf *out);
 
+/* on_error.c: what `on_error` says in a scope, before what holds around it (NULL: nothing). */
+void build_on_error(struct scope *scope, const struct on_errors *outer, struct on_errors *out);
+/* Once the site's routes are there: do the names in its entries exist? */
+void build_on_error_done(struct scope *site_scope);
+
 /* listeners.c: adds a site to what its `listen` names. */
 void build_listen(struct config *config, struct site *site, const struct node *node);
 /* Once all sites are there: sorts the host patterns. */

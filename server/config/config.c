@@ -140,6 +140,7 @@ static void read_top(struct config *config)
     build_client(top, &none, &config->client);
     scope_read_uses(top);
     variables_check(config);
+    build_on_error(top, NULL, &config->on_errors);
     scope_check(top);
     const struct plan_use *uses = scope_plan_uses(top, &n);
     if (!plan_build(&config->arena, uses, n, NULL, 0, &config->top_plan, error, sizeof(error))) {

@@ -113,6 +113,7 @@ struct config {
     uint32_t listener_n;
     struct plan top_plan;       /* REQ_START for all; LOG and the rest for requests without a site */
     struct client_conf client;  /* before a site is known: the defaults */
+    struct on_errors on_errors; /* the same */
     const weir_regex_ops *regex; /* NULL: not loaded */
     struct config_path *paths;  /* each once for its flags */
     struct config_tree *tree;   /* files as read; for -T and explain */

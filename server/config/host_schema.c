@@ -419,10 +419,51 @@ static const weir_opt upstream_table[] = {
     {.name = "health", GROUP(health_table), .flags = SCHEMA_APART, .doc = "Active checks."},
 };
 
+#define ON_ERROR(name_, type_, member_, ...)                                                       \
+    {                                                                                              \
+        .name = (name_), .type = (type_), AT(struct on_error_settings, member_), __VA_ARGS__       \
+    }
+
+static const weir_opt on_error_respond[] = {
+    ON_ERROR("text", WEIR_T_TEMPLATE, text, .flags = WEIR_OPT_RESPONSE, .doc = "The body.",
+             .example = "\"Sorry: $status. Tell us $request_id.\""),
+    ON_ERROR("file", WEIR_T_PATH, file, .flags = WEIR_OPT_FILE,
+             .doc = "A file with the body, of at most 1 MiB; it is read when weir is loaded."),
+    ON_ERROR("type", WEIR_T_STR, type,
+             .doc = "The body's media type; absent: by the file's name, else text/plain."),
+    ON_ERROR("status", WEIR_T_INT, respond_status, .dflt = "0", .max = 599,
+             .doc = "Another status; 0: the one that was to be answered."),
+};
+
+static const weir_opt on_error_table[] = {
+    ON_ERROR("status", WEIR_T_LIST | WEIR_T_STR, status, .flags = SCHEMA_WORD | WEIR_OPT_REQUIRED,
+             .doc = "The statuses that are answered so, from 300 on.", .example = "[ \"404\", \"5xx\" ]"),
+    ON_ERROR("path", WEIR_T_TEMPLATE, path, .flags = WEIR_OPT_RESPONSE,
+             .doc = "A path of the same site, whose route makes the answer, asked by GET (or HEAD); or "
+                    "\"@NAME\", the route of that name, for the path that the client asked for.",
+             .example = "\"/errors/$status.html\""),
+    {.name = "respond", GROUP(on_error_respond), .doc = "A text instead of a path."},
+    ON_ERROR("answer", WEIR_T_STR, answer, .flags = SCHEMA_WORD, .dflt = "keep",
+             .doc = "With path, the status sent: \"keep\", the one that was to be answered; \"own\", the "
+                    "other route's; or a number."),
+    ON_ERROR("upstream", WEIR_T_BOOL, upstream, .dflt = "false",
+             .doc = "Answers of backends, too, not only weir's own."),
+};
+
+/* The list is read apart: on_error.c. */
+#define ON_ERROR_ROW                                                                               \
+    {                                                                                              \
+        .name = "on_error", .type = WEIR_T_LIST | WEIR_T_GROUP, .flags = SCHEMA_APART,             \
+        .sub = on_error_table, .sub_n = WEIR_COUNT(on_error_table),                                \
+        .item_size = sizeof(struct on_error_settings),                                             \
+        .doc = "What is answered instead of errors. Inner scopes' entries are asked first."        \
+    }
+
 static const weir_opt top_names[] = {
     APART("server", "The process as a whole."),
     APART("upstream", "Named groups of backends."),
     APART("client", "Limits for clients, for all sites."),
+    ON_ERROR_ROW,
     APART("sites", "The sites."),
 };
 
@@ -456,7 +497,7 @@ static const weir_opt site_names[] = {
      .doc = "Limits for clients."},
     APART("order", "The order of modules in a phase."),
     APART("routes", "The routes."),
-    LATER("on_error"),
+    ON_ERROR_ROW,
     LATER("tests"),
 };
 
@@ -511,7 +552,11 @@ static const weir_opt route_names[] = {
      .sub = match_table,
      .sub_n = WEIR_COUNT(match_table),
      .doc = "What requests must have besides the path; all of it."},
-    LATER("internal"),
+    {.name = "internal",
+     .type = WEIR_T_BOOL,
+     AT(struct route_settings, internal),
+     .doc = "Clients get 404; only on_error, rewriting, `try` and X-Accel-Redirect lead here."},
+    ON_ERROR_ROW,
 };
 
 struct rows host_rows(uint32_t kind)
@@ -534,6 +579,11 @@ struct rows log_rows(void)
 struct rows client_rows(void)
 {
     return ROWS(client_table);
+}
+
+struct rows on_error_rows(void)
+{
+    return ROWS(on_error_table);
 }
 
 struct rows upstream_rows(void)

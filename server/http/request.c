@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "http/client.h"
+#include "http/detour.h"
 #include "http/filtering.h"
 #include "http/maker.h"
 #include "http/grpc.h"
@@ -467,7 +468,7 @@ static void run_all(struct weir_req *req, enum phase phase)
 static void use_route(struct weir_req *req, struct route *route)
 {
     req->route = route;
-    req->plan = &route->plan;
+    req->plan = req->detour ? detour_plan(req, &route->plan) : &route->plan;
     req->limits = &route->client;
 }
 
@@ -518,6 +519,11 @@ static bool choose_route(struct weir_req *req)
     struct route *route = site_find_route(req->site, &by, &allowed);
 
     use_route(req, route);
+    if (route->internal && !req->is_inside) {
+        request_reply(req, 404, WEIR_REASON_ROUTE_NOT_FOUND, (weir_str){0}, (weir_str){0},
+                      "the route is internal: no client may ask for it");
+        return false;
+    }
     if (allowed && route->kind == ROUTE_SITE && !route->plan.handler) {
         reply_not_allowed(req, allowed);
         return false;
@@ -650,7 +656,7 @@ static void run_content(struct weir_req *req)
         maker_attach_handler(req);
         return;
     }
-    if (rc == WEIR_HANDLED && (req->responded || req->exchange)) {
+    if (rc == WEIR_HANDLED && (req->responded || req->exchange || detour_is_due(req))) {
         return;
     }
     if (rc == WEIR_AGAIN && req->token) {
@@ -679,6 +685,7 @@ static bool rewritten_again(struct weir_req *req)
         return true;
     }
     req->rewritten = false;
+    req->is_inside = true;
     if (++req->rewrite_rounds > REWRITE_ROUNDS) {
         request_reply(req, 500, WEIR_REASON_PROXY_CONFIGURATION_ERROR, (weir_str){0},
                       (weir_str){0}, "rewrite rules send this request round in circles");
@@ -766,6 +773,44 @@ void request_advance(struct weir_req *req)
     }
 }
 
+void request_go_elsewhere(struct weir_req *req, weir_str target, struct route *route,
+                          enum step from)
+{
+    cancel_suspension(req);
+    if (req->source && req->source->cancel) {
+        req->source->cancel(req);
+    }
+    req->source = NULL;
+    req->exchange = NULL;
+    req->waits_for = NULL;
+    req->refusal = NULL;
+    req->hook_at = 0;
+    req->rewritten = false;
+    req->is_replaced = false;
+    req->status = 0;
+    req->reason = WEIR_REASON_NONE;
+    req->reason_detail = NULL;
+    req->trailers.n = 0;
+    chain_clear(&req->body);
+    if (route) {
+        use_route(req, route);
+    } else {
+        req->target = target;
+        if (!parse_target(req) || !choose_route(req)) {
+            return;
+        }
+    }
+    if (!req->detour->rule && !req->route->internal) {
+        request_reply(req, 502, WEIR_REASON_HTTP_PROTOCOL_ERROR, (weir_str){0}, (weir_str){0},
+                      "a backend's X-Accel-Redirect leads to a route that is not `internal`");
+        return;
+    }
+    if (!is_closed(req)) {
+        req->step = from;
+        request_advance(req);
+    }
+}
+
 void request_resumed(struct weir_req *req, weir_rc outcome)
 {
     if (req->waits_for) {
@@ -773,7 +818,7 @@ void request_resumed(struct weir_req *req, weir_rc outcome)
                      (int64_t)(clock_now.ms - req->waits_since_ms));
         req->waits_for = NULL;
     }
-    if (req->responded) {
+    if (req->responded || detour_is_due(req)) {
         return;
     }
     if (req->step < STEP_CONTENT) {
@@ -832,22 +877,49 @@ static weir_str error_text(struct weir_req *req)
                         reason_names[req->reason], request_id(req).p);
 }
 
-void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,
-                   weir_str body, const char *detail)
+void request_answer(struct weir_req *req, struct answer *answer)
 {
     struct fields *fields = &req->fields[WEIR_RESPONSE];
 
+    req->step = STEP_RESPONSE;
+    req->status = (uint16_t)answer->status;
+    req->reason = answer->reason;
+    req->reason_detail = answer->detail;
+    if (answer->body.n == 0 && answer->status >= 400) {
+        answer->body = error_text(req);
+        answer->type = STR("text/plain");
+        fields_set(fields, WEIR_F_CACHE_CONTROL, field_name(WEIR_F_CACHE_CONTROL),
+                   STR("no-store"), 0);
+    }
+    if (answer->type.n) {
+        fields_set(fields, WEIR_F_CONTENT_TYPE, field_name(WEIR_F_CONTENT_TYPE), answer->type, 0);
+    }
+    response_start(req, answer->status, (int64_t)answer->body.n);
+    if (answer->body.n) {
+        struct weir_chain chain = {0};
+
+        chain_add_copy(&chain, answer->body.p, answer->body.n);
+        response_add(req, &chain);
+    }
+    response_finish(req);
+}
+
+void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,
+                   weir_str body, const char *detail)
+{
     if (req->responded) {
         if (!req->finished) {
             response_abort(req, reason, detail);
         }
         return;
     }
+    if (detour_is_due(req)) {
+        return;
+    }
     if (req->source && req->source->cancel) {
         req->source->cancel(req);
     }
     req->source = NULL;
-    req->step = STEP_RESPONSE;
     req->status = (uint16_t)status;
     req->reason = reason;
     req->reason_detail = detail;
@@ -859,23 +931,10 @@ void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, we
         response_finish(req);
         return;
     }
-    if (body.n == 0 && status >= 400) {
-        body = error_text(req);
-        type = STR("text/plain");
-        fields_set(fields, WEIR_F_CACHE_CONTROL, field_name(WEIR_F_CACHE_CONTROL),
-                   STR("no-store"), 0);
+    struct answer answer = {status, reason, type, body, req->reason_detail};
+    if (!detour_on_error(req, &answer)) {
+        request_answer(req, &answer);
     }
-    if (type.n) {
-        fields_set(fields, WEIR_F_CONTENT_TYPE, field_name(WEIR_F_CONTENT_TYPE), type, 0);
-    }
-    response_start(req, status, (int64_t)body.n);
-    if (body.n) {
-        struct weir_chain chain = {0};
-
-        chain_add_copy(&chain, body.p, body.n);
-        response_add(req, &chain);
-    }
-    response_finish(req);
 }
 
 /* ---- the end ---- */
@@ -895,6 +954,20 @@ static void free_contexts(struct weir_req *req)
     }
 }
 
+/* Modules of routes that the request has left hear of its end, too. */
+static void end_left(struct weir_req *req)
+{
+    for (const struct detour *detour = req->detour; detour; detour = detour->before) {
+        for (uint32_t i = 0; i < detour->left->hook_n[PHASE_END]; i++) {
+            const struct plan_hook *hook = &detour->left->hooks[PHASE_END][i];
+
+            if (!plan_conf(req->plan, hook->module)) {
+                run_hook(req, hook, PHASE_END);
+            }
+        }
+    }
+}
+
 void request_end(struct weir_req *req)
 {
     if (req->status == 0) {
@@ -906,6 +979,10 @@ void request_end(struct weir_req *req)
     if (req->plan) {
         run_all(req, PHASE_LOG);
         run_all(req, PHASE_END);
+    }
+    if (req->detour) {
+        end_left(req);
+        detour_end(req);
     }
     cancel_suspension(req);
     loop_later_cancel(&req->body_wanted);
@@ -936,7 +1013,7 @@ bool request_is_answered_instead(struct weir_req *req)
     for (uint32_t i = 0; i < req->plan->hook_n[PHASE_UP_RESPONSE] && !req->responded; i++) {
         run_hook(req, &hooks[i], PHASE_UP_RESPONSE);
     }
-    return req->responded;
+    return req->responded || detour_is_due(req);
 }
 
 void request_run_response_hooks(struct weir_req *req, enum phase phase)

@@ -16,6 +16,7 @@
 
 struct attempt;
 struct client;
+struct detour;
 struct exchange;
 struct maker;
 struct request_filters;
@@ -75,6 +76,7 @@ struct weir_req {
     uint32_t hook_at;                /* in the phase at hand: where to go on */
     uint8_t rewrite_rounds;
     bool rewritten;
+    bool is_inside;                  /* its path is not the client's any more: internal routes are open */
     bool suspended;
     weir_token token;
     struct refusal *refusal;         /* `satisfy = "any"`: held until the access phase ends */
@@ -119,6 +121,7 @@ struct weir_req {
     bool upgraded;                   /* 101 was sent: what follows is a tunnel */
     weir_reason reason;
     const char *reason_detail;
+    struct detour *detour;           /* another route makes the answer: detour.h; NULL: the usual */
 
     weir_str *groups;                /* $1 .. $9 are groups[0] .. groups[8]; NULL: none yet */
 
@@ -139,12 +142,28 @@ void request_begin(struct weir_req *req);
 /* Goes on after a suspension, or from the loop. */
 void request_advance(struct weir_req *req);
 
+/* Lets go of what was under way, and has another route make the answer: that of `target`, or `route`
+ * for the target there is. The phases before `from` are not run. */
+void request_go_elsewhere(struct weir_req *req, weir_str target, struct route *route,
+                          enum step from);
+
 /* A hook that had suspended says `outcome`. */
 void request_resumed(struct weir_req *req, weir_rc outcome);
 
 /* Answers from weir itself. A second answer is ignored; after the head was sent it aborts. */
 void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,
                    weir_str body, const char *detail);
+
+/* What weir would answer. */
+struct answer {
+    uint32_t status;
+    weir_reason reason;
+    weir_str type, body; /* body empty: an error's text */
+    const char *detail;
+};
+
+/* Sends it, whatever on_error says. */
+void request_answer(struct weir_req *req, struct answer *answer);
 
 /* A module's reply: the same, but a refusal may have to wait for what other hooks say. */
 void request_module_reply(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,

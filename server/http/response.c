@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "module/registry.h"
 #include "http/client.h"
+#include "http/detour.h"
 #include "http/filtering.h"
 #include "http/request.h"
 
@@ -106,6 +107,9 @@ static bool is_live(const struct weir_req *req)
 
 void response_start(struct weir_req *req, uint32_t status, int64_t length)
 {
+    if (req->detour) {
+        status = detour_arrived(req, status);
+    }
     req->is_stored = req->step == STEP_LOOKUP || req->is_replaced;
     req->step = STEP_RESPONSE;
     req->status = (uint16_t)status;

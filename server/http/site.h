@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "config/status_set.h"
 #include "http/traffic.h"
 #include "module/plan.h"
 #include "net/io.h"
@@ -66,6 +67,30 @@ struct routed {
     weir_str query;
 };
 
+/* One entry of `on_error`: what is answered instead of some errors. Either another route makes the
+ * answer (`path`, or the route called `name`), or it is a text. */
+struct on_error {
+    struct status_set status;
+    const weir_template *path; /* NULL: none */
+    weir_str name;             /* path = "@NAME"; empty: a path, or a text */
+    const weir_template *text; /* NULL: what `file` holds */
+    weir_str file;             /* its contents */
+    weir_str type;
+    uint32_t answer;           /* the status; 0: as it was; ON_ERROR_OWN */
+    bool upstream;             /* backends' answers, too */
+    weir_str shown;            /* as the configuration has it: "404, 5xx -> /sorry.html" */
+    struct source source;
+};
+
+#define ON_ERROR_OWN UINT32_MAX /* the other route's */
+
+/* Those that hold in a scope, the innermost first. */
+struct on_errors {
+    const struct on_error **list;
+    uint32_t n;
+    bool upstream;           /* one of them is about backends' answers */
+};
+
 struct route {
     struct site *site;
     enum route_kind kind;
@@ -73,12 +98,14 @@ struct route {
     weir_str name;           /* for logs and explain: `name`, else path or pattern, else "site" */
     const weir_regex *regex; /* REGEX */
     bool final;
+    bool internal;           /* clients get 404: only other routes lead here */
     uint32_t satisfy;        /* enum satisfy */
     uint32_t methods;        /* set of enum http1_method bits; 0: any */
     const struct route_match *matches; /* all have to hold */
     uint32_t match_n;
     struct route *next_exact; /* EXACT: the next one of the same path, in file order */
     struct client_conf client;
+    struct on_errors on_errors;
     struct log *error_log;   /* never NULL */
     struct plan plan;
     struct source source;

@@ -208,6 +208,17 @@ static void print_settings(struct question *q, const struct route *route)
     }
 }
 
+static void print_on_errors(const struct on_errors *errors)
+{
+    if (errors->n) {
+        printf("on_error\n");
+    }
+    for (uint32_t i = 0; i < errors->n; i++) {
+        printf("  %.*s", (int)errors->list[i]->shown.n, errors->list[i]->shown.p);
+        print_place(&errors->list[i]->source);
+    }
+}
+
 static int explain_one(struct config *config, const char *method, const char *const *headers,
                        const char *url)
 {
@@ -240,8 +251,13 @@ static int explain_one(struct config *config, const char *method, const char *co
     printf("path      %.*s\n", (int)q.uri.path.n, q.uri.path.p);
     printf("route     %.*s: %s", (int)route->name.n, route->name.p, why(route));
     print_place(&route->source);
+    if (route->internal) {
+        printf("          it is internal: a client gets 404; on_error, rewriting, `try` and "
+               "X-Accel-Redirect lead there\n");
+    }
     print_hooks(&route->plan);
     print_settings(&q, route);
+    print_on_errors(&route->on_errors);
     return 0;
 }
 

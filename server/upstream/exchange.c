@@ -957,7 +957,7 @@ weir_rc exchange_start(struct weir_req *req, const weir_forward_conf *conf)
     req->exchange = ex;
     req->source = &exchange_source;
     req->step = STEP_RESPONSE;
-    if (conf->request_buffering) {
+    if (conf->request_buffering && req->head.framing != FRAMING_NONE) {
         if (req->head.expect_continue && !req->body_in_done) {
             struct fields none = {0};
 

@@ -2,6 +2,7 @@
 /* upstream/exchange_response.c - the response as it comes from a peer: head, interim heads, body. */
 #include "base/clock.h"
 #include "base/str.h"
+#include "http/detour.h"
 #include "upstream/exchange_state.h"
 #include "upstream/sticky.h"
 
@@ -111,6 +112,33 @@ void exchange_judge(struct exchange *ex)
                   is_timed ? clock_us() - ex->attempt->start_us : 0);
 }
 
+/* on_error, or X-Accel-Redirect: another answer is made instead of this one. */
+static bool is_sent_elsewhere(struct exchange *ex)
+{
+    struct weir_req *req = ex->req;
+    const weir_forward_conf *conf = ex->conf;
+    bool accepts = conf->size > offsetof(weir_forward_conf, accel_redirect) && conf->accel_redirect;
+
+    if (!fields_get(&req->fields[WEIR_RESPONSE], WEIR_F_X_ACCEL_REDIRECT) &&
+        !(ex->head.status >= 300 && req->route && req->route->on_errors.upstream)) {
+        return false;
+    }
+    req->status = ex->head.status;
+    return detour_instead(req, accepts);
+}
+
+/* The rest of an answer that nobody wants is here already: the connection can be kept. */
+static bool has_whole_body(struct exchange *ex)
+{
+    size_t n = ex->in->used - ex->in_at;
+
+    if (ex->head.framing == FRAMING_LENGTH && n == ex->head.content_length) {
+        ex->in_at = ex->in->used;
+        return true;
+    }
+    return ex->head.framing == FRAMING_NONE && n == 0;
+}
+
 bool exchange_final_head(struct exchange *ex)
 {
     struct weir_req *req = ex->req;
@@ -135,6 +163,9 @@ bool exchange_final_head(struct exchange *ex)
         }
         req->is_replaced = false;
     }
+    if (is_sent_elsewhere(ex)) {
+        return false;
+    }
     req->is_live = !ex->buffering;
     response_start(req, ex->head.status, length);
     return true;
@@ -148,9 +179,10 @@ static bool on_final_head(struct exchange *ex)
     if (exchange_final_head(ex)) {
         return true;
     }
-    exchange_release(ex, ex->head.framing == FRAMING_NONE && ex->head.keep_alive &&
-                             ex->in_at == ex->in->used && ex->body_sent &&
-                             chain_is_empty(&ex->to_send));
+    if (ex->up) { /* else it was let go of with the answer */
+        exchange_release(ex, has_whole_body(ex) && ex->head.keep_alive && ex->body_sent &&
+                                 chain_is_empty(&ex->to_send));
+    }
     return false;
 }
 

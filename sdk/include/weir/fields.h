@@ -70,7 +70,8 @@
     X(SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key")                                                      \
     X(SEC_WEBSOCKET_ACCEPT, "Sec-WebSocket-Accept")                                                \
     X(SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version")                                              \
-    X(PROXY_STATUS, "Proxy-Status")
+    X(PROXY_STATUS, "Proxy-Status")                                                                \
+    X(X_ACCEL_REDIRECT, "X-Accel-Redirect")
 
 enum {
     WEIR_FIELD_OTHER = 0,

@@ -44,6 +44,7 @@ typedef struct {
     const void *tls;               /* since 0.2; from weir_cfg_tls_client(), NULL: plain */
     bool own_codec;                /* since 0.3; the peer speaks this module's own codec, not HTTP */
     const void *request;           /* since 0.3; for that codec, with the request's head */
+    bool accel_redirect;           /* since 0.3; X-Accel-Redirect in an answer sends the request on */
 } weir_forward_conf;
 
 typedef struct {
