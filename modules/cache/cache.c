@@ -230,6 +230,7 @@ static const weir_module module = {
     .syscalls = syscalls,
     .filters = capture_filters,
     .commands = cache_commands,
+    .keeper = &made_keeper,
 };
 
 WEIR_MODULE(cache, 3,

@@ -203,11 +203,10 @@ static void finish(struct state *s)
         give_up(s);
         return;
     }
-    bool is_stored = fill_finish(s->fill);
-
+    s->is_stored = fill_finish(s->fill);
     s->fill = NULL;
-    s->reason = is_stored ? "stored" : "no-room";
-    if (is_stored && s->is_completed) {
+    s->reason = s->is_stored ? "stored" : "no-room";
+    if (s->is_stored && s->is_completed) {
         store_remove(s->store, s->held->id);
     }
     lead_end(s, 0);

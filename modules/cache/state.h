@@ -59,6 +59,7 @@ struct state {
     struct object object;
     int64_t length;
     struct fill *fill;
+    bool is_stored;               /* it is, whole */
 
     /* of PLAN_PART */
     weir_str whole_key;           /* `key` is then that of parts */
@@ -121,6 +122,9 @@ bool part_end(struct state *s);
 /* Which bytes of the whole an object has, and its validators, which point into the record. */
 struct content_range stored_range(const struct object *object);
 struct validators stored_validators(const struct object *object);
+
+/* made.c */
+extern const weir_keeper_ops made_keeper;
 
 /* validate.c */
 /* Makes the request a conditional one. */

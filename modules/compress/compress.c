@@ -3,6 +3,7 @@
  * coders are in coder.h. */
 #include "coder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +18,7 @@ struct conf {
     /* made by commit */
     const struct coder *coders[8];
     uint32_t coder_n;
+    uint32_t made[8], kept[8]; /* metrics, by coder */
 };
 
 #define OPT(name_, type_, default_, doc_)                                                          \
@@ -163,10 +165,54 @@ static int64_t level_of(const struct conf *conf, const struct coder *coder)
                                    : conf->zstd_level;
 }
 
+/* Of a response. It is compressed, or what was kept of an earlier time is sent. */
 struct filter {
     const struct coder *coder;
-    void *stream;
+    void *stream;           /* NULL: nothing is compressed */
+    weir_kept *kept;        /* where the result is, or goes to; or NULL */
+    uint64_t length, sent;  /* of what was kept */
 };
+
+/* Another level makes another result. */
+static weir_str name_of(weir_req *req, const struct coder *coder, int64_t level)
+{
+    char *text = weir_alloc(req, 32);
+
+    return (weir_str){text, (size_t)snprintf(text, 32, "%s-%d", coder->name, (int)level)};
+}
+
+static bool is_head(const weir_req *req)
+{
+    weir_str method = weir_get(req, WEIR_GET_METHOD);
+
+    return method.n == 4 && memcmp(method.p, "HEAD", 4) == 0;
+}
+
+/* False: there is no memory for it. */
+static bool begin(weir_req *req, const struct conf *conf, struct filter *filter, int64_t length)
+{
+    const struct coder *coder = filter->coder;
+    int64_t level = level_of(conf, coder);
+    size_t which = 0;
+
+    if (is_head(req)) {
+        return true; /* nothing comes */
+    }
+    while (conf->coders[which] != coder) {
+        which++;
+    }
+    weir_rc rc = weir_keep_open(req, name_of(req, coder, level), &filter->kept, &filter->length);
+    if (rc == WEIR_DONE) {
+        weir_metric_add(conf->kept[which], 1);
+        return true;
+    }
+    filter->stream = coder->open((int)level, length);
+    if (!filter->stream && filter->kept) {
+        weir_keep_close(filter->kept, false);
+    }
+    weir_metric_add(conf->made[which], 1);
+    return filter->stream != NULL;
+}
 
 static weir_rc open_filter(weir_req *req, const void *conf_, void **state)
 {
@@ -182,9 +228,8 @@ static weir_rc open_filter(weir_req *req, const void *conf_, void **state)
         return WEIR_NEXT;
     }
     struct filter *filter = weir_alloc(req, sizeof(*filter));
-    *filter = (struct filter){.coder = coder,
-                              .stream = coder->open((int)level_of(conf, coder), length)};
-    if (!filter->stream) {
+    *filter = (struct filter){.coder = coder};
+    if (!begin(req, conf, filter, length)) {
         return WEIR_NEXT;
     }
     weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_CONTENT_ENCODING,
@@ -193,11 +238,16 @@ static weir_rc open_filter(weir_req *req, const void *conf_, void **state)
     return WEIR_DONE;
 }
 
-static weir_rc run(weir_req *req, void *state, weir_chain *in, weir_chain *out, uint32_t flags)
+static void keep_close(struct filter *filter, bool is_whole)
 {
-    struct filter *filter = state;
+    if (filter->kept) {
+        weir_keep_close(filter->kept, is_whole);
+        filter->kept = NULL;
+    }
+}
 
-    (void)req;
+static weir_rc compress(struct filter *filter, weir_chain *in, weir_chain *out, uint32_t flags)
+{
     for (;;) {
         weir_str bytes;
         size_t room, taken, made;
@@ -216,15 +266,43 @@ static weir_rc run(weir_req *req, void *state, weir_chain *in, weir_chain *out, 
             return WEIR_MORE;
         }
         int rc = filter->coder->run(filter->stream, bytes, op, p, room, &taken, &made);
+        if (filter->kept && !weir_keep_add(filter->kept, p, made)) {
+            keep_close(filter, false);
+        }
         weir_chain_commit(out, made);
         weir_chain_drop(in, taken);
         if (rc < 0) {
             return WEIR_ERROR;
         }
         if (rc == CODER_IDLE && op != CODER_RUN) {
+            if (op == CODER_END) {
+                keep_close(filter, true);
+            }
             return WEIR_OK;
         }
     }
+}
+
+/* What comes in was compressed before. */
+static weir_rc send_kept(struct filter *filter, weir_chain *in, weir_chain *out)
+{
+    uint64_t left = filter->length - filter->sent, room = weir_chain_room(out);
+    uint64_t n = left < room ? left : room;
+
+    weir_chain_drop(in, weir_chain_bytes(in));
+    if (n) {
+        weir_keep_send(filter->kept, out, filter->sent, n);
+        filter->sent += n;
+    }
+    return n < left ? WEIR_MORE : WEIR_OK;
+}
+
+static weir_rc run(weir_req *req, void *state, weir_chain *in, weir_chain *out, uint32_t flags)
+{
+    struct filter *filter = state;
+
+    (void)req;
+    return filter->stream ? compress(filter, in, out, flags) : send_kept(filter, in, out);
 }
 
 static void close_filter(weir_req *req, void *state)
@@ -232,7 +310,10 @@ static void close_filter(weir_req *req, void *state)
     struct filter *filter = state;
 
     (void)req;
-    filter->coder->close(filter->stream);
+    keep_close(filter, false);
+    if (filter->stream) {
+        filter->coder->close(filter->stream);
+    }
 }
 
 /* A 304 tells caches what the 200 would have (RFC 9110, 15.4.5): its type is not known here, so it
@@ -281,6 +362,20 @@ static void check(weir_cfg *cfg, void *conf_)
     }
 }
 
+static void commit(weir_cfg *cfg, void *conf_)
+{
+    struct conf *conf = conf_;
+    char label[64];
+
+    for (uint32_t i = 0; i < conf->coder_n; i++) {
+        snprintf(label, sizeof(label), "coding=\"%s\"", conf->coders[i]->name);
+        conf->made[i] = weir_cfg_metric(cfg, "bodies_total", WEIR_METRIC_COUNTER, label,
+                                        "Bodies that were compressed.");
+        conf->kept[i] = weir_cfg_metric(cfg, "kept_total", WEIR_METRIC_COUNTER, label,
+                                        "Bodies of stored responses that had been compressed before.");
+    }
+}
+
 static const weir_filter_ops filter_ops = {
     .size = sizeof(filter_ops),
     .stage = WEIR_FILTER_ENCODE,
@@ -304,6 +399,7 @@ static const weir_module module = {
     .opt_n = WEIR_COUNT(options),
     .conf_size = sizeof(struct conf),
     .check = check,
+    .commit = commit,
     .filters = filters,
 };
 

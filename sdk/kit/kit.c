@@ -119,6 +119,18 @@ static const weir_metric_api metric_api = {.size = sizeof(metric_api),
                                            .each = metric_each,
                                            .bucket_limit = metric_limit};
 
+/* Nothing is stored here. */
+static weir_rc keep_open(weir_req *req, weir_str name, weir_kept **kept, uint64_t *length)
+{
+    (void)req;
+    (void)name;
+    (void)kept;
+    (void)length;
+    return WEIR_NEXT;
+}
+
+static const struct weir_keep_api keep_api = {.size = sizeof(keep_api), .open = keep_open};
+
 static const weir_host host = {
     .size = sizeof(host),
     .abi_major = WEIR_ABI_MAJOR,
@@ -137,6 +149,7 @@ static const weir_host host = {
     .tell_workers = host_tell,
     .metric = &metric_api,
     .async = &async_api,
+    .keep = &keep_api,
 };
 
 /* ---- scenarios ---- */

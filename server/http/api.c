@@ -16,6 +16,7 @@
 #include "http/codec_server.h"
 #include "http/conn_phase.h"
 #include "http/fetch.h"
+#include "http/keeping.h"
 #include "http/filtering.h"
 #include "http/maker.h"
 #include "http/server.h"
@@ -624,6 +625,7 @@ static weir_host tables = {
     .tell_workers = watch_api_tell,
     .async = &async_api,
     .command = &command_api,
+    .keep = &keeping_api,
 };
 
 const weir_host *host_tables(void)

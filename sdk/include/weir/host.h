@@ -170,6 +170,7 @@ typedef struct weir_host {
     const weir_metric_api *metric; /* since 0.3 */
     const struct weir_async_api *async; /* since 0.3: weir/async.h */
     const struct weir_command_api *command; /* since 0.3: weir/command.h */
+    const struct weir_keep_api *keep; /* since 0.3: weir/keep.h */
 } weir_host;
 
 extern const weir_host *weir_host_ __attribute__((visibility("hidden")));

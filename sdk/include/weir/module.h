@@ -38,6 +38,7 @@
  *        weir/accept.h, weir/utf8.h, weir/share.h
  *        commands (weir/command.h)
  *        weir_fetch_start(), weir_cfg_at()
+ *        what is kept beside stored responses (weir/keep.h)
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
@@ -53,6 +54,7 @@
 #include "host.h"
 #include "async.h"
 #include "command.h"
+#include "keep.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -206,6 +208,7 @@ typedef struct weir_module {
     const weir_health_ops *health;          /* since 0.3; NULL: none */
     const weir_resolver_ops *resolver;      /* since 0.3; NULL: none */
     const weir_command *const *commands;    /* since 0.3; ends with NULL; NULL: none */
+    const weir_keeper_ops *keeper;          /* since 0.3; NULL: none */
 } weir_module;
 
 /* What a weir_module of ABI 0.1 had. */
