@@ -89,6 +89,11 @@ static const weir_opt server_table[] = {
      AT(struct server_conf, control),
      .doc = "The control socket; without it, control.sock in a service's $RUNTIME_DIRECTORY, "
             "/run/weir/control.sock for root, and weir.sock in $XDG_RUNTIME_DIR for others."},
+    {.name = "control_group",
+     .type = WEIR_T_STR,
+     AT(struct server_conf, control_group),
+     .doc = "A group whose members may use the control socket, too, and so may do all that weir -s and weir "
+            "peers do; without it, only the user that weir was started by."},
     {.name = "temp_path",
      .type = WEIR_T_PATH,
      .flags = WEIR_OPT_WRITTEN,

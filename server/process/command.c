@@ -12,6 +12,7 @@
 #include "base/running.h"
 #include "base/str.h"
 #include "net/loop.h"
+#include "process/control_json.h"
 #include "process/ipc.h"
 #include "process/peers.h"
 #include "process/privilege.h"
@@ -146,14 +147,25 @@ static void send_all(int fd, const char *p, size_t n)
     }
 }
 
-static void answer(int fd, bool fine, const char *text, size_t n)
+void command_answer(struct control_client client, bool fine, const char *text, size_t n)
 {
-    send_all(fd, fine ? "ok\n" : "error\n", fine ? 3 : 6);
-    send_all(fd, text, n);
+    char *line = NULL;
+    size_t length = 0;
+    FILE *out = client.wants_json ? open_memstream(&line, &length) : NULL;
+
+    if (out) {
+        control_json_write(out, fine, text, n);
+        fclose(out);
+        send_all(client.fd, line, length);
+        free(line);
+        return;
+    }
+    send_all(client.fd, fine ? "ok\n" : "error\n", fine ? 3 : 6);
+    send_all(client.fd, text, n);
 }
 
 /* The rights are a worker's: what a command does wrong must not be worse than what a worker does. */
-static _Noreturn void serve(struct config *config, const char *line, int fd)
+static _Noreturn void serve(struct config *config, const char *line, struct control_client client)
 {
     static const char no_rights[] = "the worker user cannot be assumed: the error log says why\n";
     struct timeval patience = {.tv_sec = PATIENCE_S};
@@ -162,10 +174,10 @@ static _Noreturn void serve(struct config *config, const char *line, int fd)
     char error[256];
 
     alarm(PATIENCE_S);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    setsockopt(client.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     if (!privilege_find(&config->server, &privilege, error, sizeof(error)) ||
         !privilege_drop(&privilege) || !sandbox_enter(config) || !answer_open(&said)) {
-        answer(fd, false, no_rights, sizeof(no_rights) - 1);
+        command_answer(client, false, no_rights, sizeof(no_rights) - 1);
         _exit(1);
     }
     clock_update();
@@ -173,24 +185,24 @@ static _Noreturn void serve(struct config *config, const char *line, int fd)
     weir_rc rc = run(config, &said, line);
     answer_end(&said);
     alarm(0);
-    answer(fd, rc == WEIR_OK, said.text, said.n);
-    close(fd);
+    command_answer(client, rc == WEIR_OK, said.text, said.n);
+    close(client.fd);
     _exit(0);
 }
 
-pid_t command_start(struct config *config, const char *line, int fd, int master)
+pid_t command_start(struct config *config, const char *line, struct control_client client, int master)
 {
     static const char no_process[] = "no process could be started\n";
     pid_t pid = fork();
 
     if (pid == 0) {
         close(master);
-        serve(config, line, fd);
+        serve(config, line, client);
     }
     if (pid < 0) {
         int error = errno;
 
-        answer(fd, false, no_process, sizeof(no_process) - 1);
+        command_answer(client, false, no_process, sizeof(no_process) - 1);
         return -error;
     }
     return pid;

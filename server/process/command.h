@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "module/answer.h"
+#include "process/control.h"
 
 #define COMMANDS_MAX 8 /* that run at a time */
 
@@ -18,8 +19,11 @@ bool command_split(const char *line, char *room, weir_str *words, uint32_t max, 
 /* The other way: appends a word to a line of `size` bytes. False: it does not fit. */
 bool command_append(char *line, size_t size, const char *word);
 
-/* Loader: forks the process that answers `line` on `fd`, which is the caller's still; `master` is
- * closed in it. Negative: -errno; it was answered. */
-pid_t command_start(struct config *config, const char *line, int fd, int master);
+/* Loader: forks the process that answers `line` on the client's connection, which is the caller's
+ * still; `master` is closed in it. Negative: -errno; it was answered. */
+pid_t command_start(struct config *config, const char *line, struct control_client client, int master);
+
+/* Answers in the form that the client wants; waits as long as its socket does. */
+void command_answer(struct control_client client, bool fine, const char *text, size_t n);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "process/control_json.h"
 #include "process/folder.h"
 
 static bool make_address(const char *path, struct sockaddr_un *out)
@@ -28,14 +29,14 @@ static bool make_address(const char *path, struct sockaddr_un *out)
 
 void control_init(struct control *control)
 {
-    *control = (struct control){.listen_fd = -1, .client_fd = -1};
+    *control = (struct control){.listen_fd = -1, .client.fd = -1};
 }
 
 void control_close(struct control *control)
 {
     control_answer_waiters(control, UINT_MAX, "error\nweir ends\n");
-    if (control->client_fd >= 0) {
-        close(control->client_fd);
+    if (control->client.fd >= 0) {
+        close(control->client.fd);
     }
     if (control->listen_fd >= 0) {
         close(control->listen_fd);
@@ -56,11 +57,30 @@ static bool is_answered(const struct sockaddr_un *un)
     return answered;
 }
 
-void control_listen(struct control *control, const char *path)
+/* The group's members may do what the owner may. */
+static void set_group(const char *path, gid_t group)
+{
+    mode_t mode = group == (gid_t)-1 ? 0600 : 0660;
+
+    if (chown(path, (uid_t)-1, group == (gid_t)-1 ? getegid() : group) != 0) {
+        log_warn("server.control_group: %s: %s: the socket stays its owner's alone", path,
+                 strerror(errno));
+        mode = 0600;
+    }
+    if (chmod(path, mode) != 0) {
+        log_warn("server.control %s: %s", path, strerror(errno));
+    }
+}
+
+void control_listen(struct control *control, const char *path, gid_t group)
 {
     struct sockaddr_un un;
 
-    if (path[0] == '\0' || strcmp(control->path, path) == 0) {
+    if (path[0] == '\0') {
+        return;
+    }
+    if (strcmp(control->path, path) == 0) {
+        set_group(path, group);
         return;
     }
     if (control->listen_fd >= 0) {
@@ -90,8 +110,25 @@ void control_listen(struct control *control, const char *path)
         }
         return;
     }
+    if (group != (gid_t)-1) {
+        set_group(path, group);
+    }
     control->listen_fd = fd;
     snprintf(control->path, sizeof(control->path), "%s", path);
+}
+
+/* The request at hand as a plain line. False: it was none, and answered. */
+static bool read_json(struct control *control, char command[CONTROL_LINE])
+{
+    static char line[CONTROL_LINE];
+    const char *error;
+
+    if (!control_json_read(command, line, sizeof(line), &error)) {
+        control_answer(control, "error\n%s\n", error);
+        return false;
+    }
+    memcpy(command, line, strlen(line) + 1);
+    return true;
 }
 
 bool control_accept(struct control *control, char command[CONTROL_LINE])
@@ -111,51 +148,73 @@ bool control_accept(struct control *control, char command[CONTROL_LINE])
     }
     command[n] = '\0';
     command[strcspn(command, "\r\n")] = '\0';
-    control->client_fd = fd;
-    return true;
+    control->client = (struct control_client){fd, command[0] == '{'};
+    return !control->client.wants_json || read_json(control, command);
 }
 
 /* ---- answers ---- */
 
-static void answer(int fd, const char *fmt, va_list args)
+/* Where the text behind "ok" or "error" begins. */
+static const char *behind_word(const char *said, bool *fine)
 {
-    char text[16384];
+    *fine = strncmp(said, "ok", 2) == 0;
+    said += *fine ? 2 : strncmp(said, "error", 5) == 0 ? 5 : 0;
+    return said + strspn(said, "\n ");
+}
 
-    vsnprintf(text, sizeof(text), fmt, args);
-    send(fd, text, strlen(text), MSG_NOSIGNAL);
-    close(fd);
+static void answer(struct control_client client, const char *fmt, va_list args)
+{
+    char *text = NULL, *line = NULL;
+    size_t n = 0;
+    bool fine;
+
+    if (vasprintf(&text, fmt, args) < 0) {
+        text = NULL;
+    }
+    FILE *out = text && client.wants_json ? open_memstream(&line, &n) : NULL;
+    if (out) {
+        const char *rest = behind_word(text, &fine);
+
+        control_json_write(out, fine, rest, strlen(rest));
+        fclose(out);
+    }
+    const char *said = line ? line : text ? text : "error\nout of memory\n";
+    send(client.fd, said, strlen(said), MSG_NOSIGNAL);
+    free(line);
+    free(text);
+    close(client.fd);
 }
 
 void control_answer(struct control *control, const char *fmt, ...)
 {
     va_list args;
 
-    if (control->client_fd >= 0) {
+    if (control->client.fd >= 0) {
         va_start(args, fmt);
-        answer(control->client_fd, fmt, args);
+        answer(control->client, fmt, args);
         va_end(args);
-        control->client_fd = -1;
+        control->client.fd = -1;
     }
 }
 
-int control_give(struct control *control)
+struct control_client control_give(struct control *control)
 {
-    int fd = control->client_fd;
+    struct control_client client = control->client;
 
-    control->client_fd = -1;
-    return fd;
+    control->client.fd = -1;
+    return client;
 }
 
 void control_wait(struct control *control, unsigned generation)
 {
-    if (control->client_fd < 0) {
+    if (control->client.fd < 0) {
         return;
     }
     if (control->waiter_n == CONTROL_WAITERS) {
         control_answer(control, "error\n%d others wait for a reload: try again\n", CONTROL_WAITERS);
         return;
     }
-    control->waiters[control->waiter_n].fd = control_give(control);
+    control->waiters[control->waiter_n].client = control_give(control);
     control->waiters[control->waiter_n++].generation = generation;
 }
 
@@ -170,7 +229,7 @@ void control_answer_waiters(struct control *control, unsigned generation, const 
             continue;
         }
         va_start(args, fmt);
-        answer(control->waiters[i].fd, fmt, args);
+        answer(control->waiters[i].client, fmt, args);
         va_end(args);
     }
     control->waiter_n = left;
@@ -231,10 +290,8 @@ int control_ask(const char *path, const char *command, char **text)
         *text = strdup("weir: the answer did not come: the error log may say why\n");
         return 1;
     }
-    bool fine = strncmp(said, "ok", 2) == 0;
-    size_t skip = fine ? 2 : strncmp(said, "error", 5) == 0 ? 5 : 0;
-    skip += strspn(said + skip, "\n ");
-    *text = strdup(said + skip);
+    bool fine;
+    *text = strdup(behind_word(said, &fine));
     free(said);
     return fine ? 0 : 1;
 }

@@ -13,7 +13,7 @@ enum ipc_type {
     IPC_LOBBY,      /* master: an end of the pair that connections move through; `index` 0: in, 1: out */
     IPC_SECRET,     /* master: config_secret, in hexadecimal digits */
     IPC_SOCKETS_END,/* master: you have all that I hold; you are generation `index` */
-    IPC_PATHS,      /* loader: pid file and control socket paths, NUL-separated */
+    IPC_PATHS,      /* loader: pid file, control socket, and that one's group id or nothing; lines */
     IPC_READY,      /* loader: workers accept */
     IPC_FAILED,     /* loader: the text says why */
     IPC_DRAIN,      /* master, loader: finish what is under way, then exit; `index` 1: there is a
@@ -28,7 +28,8 @@ enum ipc_type {
     IPC_TOLD,       /* loader: a module's watch() has news: its number, and the bytes as a descriptor */
     IPC_QUARANTINE, /* loader: take this module out; master: these are out, by name */
     IPC_TROUBLE,    /* loader: the text says how a worker died, or with `index` 1 where it is stuck */
-    IPC_COMMAND,    /* master: a line of the control socket, and the connection to answer on */
+    IPC_COMMAND,    /* master: a line of the control socket, and the connection to answer on;
+                       `index` 1: in JSON */
     IPC_GONE        /* loader: all workers have ended */
 };
 

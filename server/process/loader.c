@@ -383,22 +383,22 @@ static void worker_died(struct loader *l, struct worker *worker, int status)
 
 /* ---- commands ---- */
 
-static void start_errand(struct loader *l, const char *line, int fd)
+static void start_errand(struct loader *l, const char *line, struct control_client client)
 {
-    static const char busy[] = "error\ntoo many commands run: try again\n";
+    static const char busy[] = "too many commands run: try again\n";
 
     for (size_t i = 0; i < COMMANDS_MAX; i++) {
         struct errand *errand = &l->errands[i];
 
         if (errand->pid == 0) {
-            pid_t pid = command_start(&l->config, line, fd, l->master);
+            pid_t pid = command_start(&l->config, line, client, l->master);
 
             errand->pid = pid > 0 ? pid : 0;
             snprintf(errand->line, sizeof(errand->line), "%.99s", line);
             return;
         }
     }
-    send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    command_answer(client, false, busy, sizeof(busy) - 1);
 }
 
 static void errand_ended(struct loader *l, pid_t pid, int status)
@@ -514,7 +514,7 @@ static void on_master(struct loader *l)
         return;
     }
     if (message.type == IPC_COMMAND && fd >= 0) {
-        start_errand(l, message.text, fd);
+        start_errand(l, message.text, (struct control_client){fd, message.index != 0});
     }
     if (fd >= 0) {
         close(fd);
@@ -803,15 +803,33 @@ static void keep_zone(void *arg, const char *name, int fd)
     ipc_send(l->master, IPC_ZONE, 0, name, fd);
 }
 
+/* The number of server.control_group as text, or nothing. */
+static bool find_control_group(const struct loader *l, char out[24], char *error, size_t error_size)
+{
+    gid_t gid;
+
+    out[0] = '\0';
+    if (l->config.server.control_group.n == 0) {
+        return true;
+    }
+    if (!privilege_find_group("server.control_group", l->config.server.control_group.p, &gid, error,
+                              error_size)) {
+        return false;
+    }
+    snprintf(out, 24, "%lu", (unsigned long)gid);
+    return true;
+}
+
 static bool prepare(struct loader *l, const char *config_path)
 {
     struct privilege privilege;
-    char text[512];
+    char text[512], control_group[24];
 
     if (!config_load(&l->config, config_path, host_tables())) {
         return refuse_config(l);
     }
-    if (!privilege_find(&l->config.server, &privilege, text, sizeof(text))) {
+    if (!privilege_find(&l->config.server, &privilege, text, sizeof(text)) ||
+        !find_control_group(l, control_group, text, sizeof(text))) {
         return refuse(l, "%s\n", text);
     }
     l->worker_n = (uint32_t)l->config.server.workers;
@@ -833,8 +851,9 @@ static bool prepare(struct loader *l, const char *config_path)
     if (privilege.drops) {
         log_chown_all(privilege.uid, privilege.gid);
     }
-    snprintf(text, sizeof(text), "%s\n%s", l->config.server.pid_file.p ? l->config.server.pid_file.p : "",
-             l->config.server.control.p ? l->config.server.control.p : "");
+    snprintf(text, sizeof(text), "%s\n%s\n%s",
+             l->config.server.pid_file.p ? l->config.server.pid_file.p : "",
+             l->config.server.control.p ? l->config.server.control.p : "", control_group);
     ipc_send(l->master, IPC_PATHS, 0, text, -1);
     return true;
 }

@@ -322,17 +322,19 @@ static void quarantine(struct master *m, const char *module)
 static void take_paths(struct master *m, char *text)
 {
     char *control = strchr(text, '\n');
+    char *group = control ? strchr(control + 1, '\n') : NULL;
 
-    if (!control) {
+    if (!group) {
         return;
     }
     *control++ = '\0';
+    *group++ = '\0';
     if (strcmp(m->pid_path, text) != 0 && strlen(text) < sizeof(m->pid_path)) {
         pidfile_remove(m->pid_path);
         memcpy(m->pid_path, text, strlen(text) + 1);
         pidfile_write(m->pid_path);
     }
-    control_listen(&m->control, control);
+    control_listen(&m->control, control, *group ? (gid_t)strtoul(group, NULL, 10) : (gid_t)-1);
 }
 
 static void on_loader(struct master *m, struct generation *g)
@@ -635,9 +637,9 @@ static void pass_on(struct master *m, const char *command)
         control_answer(&m->control, "error\nno generation serves\n");
         return;
     }
-    int fd = control_give(&m->control);
-    ipc_send(m->serving->sock, IPC_COMMAND, 0, command, fd);
-    close(fd);
+    struct control_client client = control_give(&m->control);
+    ipc_send(m->serving->sock, IPC_COMMAND, client.wants_json, command, client.fd);
+    close(client.fd);
 }
 
 static void on_command(struct master *m, const char *command)

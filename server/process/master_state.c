@@ -34,7 +34,7 @@ static void set_all_inherited(const struct master *m, bool inherited)
     set_inherited(m->lobby[0], inherited);
     set_inherited(m->lobby[1], inherited);
     set_inherited(m->control.listen_fd, inherited);
-    set_inherited(m->control.client_fd, inherited);
+    set_inherited(m->control.client.fd, inherited);
 }
 
 void master_keep(const struct master *m)
@@ -75,7 +75,8 @@ int master_save(const struct master *m)
     fprintf(out, "%s\nconfig %s\nself %s\npid %s\nsecret %s\ncounter %u\nlobby %d %d\n",
             MASTER_STATE, m->config_path, m->self, m->pid_path, m->secret, m->counter, m->lobby[0],
             m->lobby[1]);
-    fprintf(out, "control %d %d %s\n", m->control.listen_fd, m->control.client_fd, m->control.path);
+    fprintf(out, "control %d %d %s\n", m->control.listen_fd, m->control.client.fd, m->control.path);
+    fprintf(out, "control_json %d\n", m->control.client.wants_json);
     write_held(out, "socket", &m->sockets);
     write_held(out, "zone", &m->zones);
     write_generations(out, m, m->newest);
@@ -127,7 +128,7 @@ static void read_control(struct master *m, const char *rest)
 {
     int at = 0;
 
-    if (sscanf(rest, "%d %d %n", &m->control.listen_fd, &m->control.client_fd, &at) == 2 && at) {
+    if (sscanf(rest, "%d %d %n", &m->control.listen_fd, &m->control.client.fd, &at) == 2 && at) {
         snprintf(m->control.path, sizeof(m->control.path), "%s", rest + at);
     }
 }
@@ -148,6 +149,8 @@ static void read_line(struct master *m, const char *key, const char *rest)
         sscanf(rest, "%d %d", &m->lobby[0], &m->lobby[1]);
     } else if (strcmp(key, "control") == 0) {
         read_control(m, rest);
+    } else if (strcmp(key, "control_json") == 0) {
+        m->control.client.wants_json = *rest == '1';
     } else if (strcmp(key, "socket") == 0) {
         read_held(&m->sockets, rest);
     } else if (strcmp(key, "zone") == 0) {

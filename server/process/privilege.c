@@ -9,6 +9,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+bool privilege_find_group(const char *option, const char *name, gid_t *out, char *error,
+                          size_t error_size)
+{
+    const struct group *gr = getgrnam(name);
+
+    if (!gr) {
+        snprintf(error, error_size, "%s: there is no group \"%s\": create it, or name another one",
+                 option, name);
+        return false;
+    }
+    *out = gr->gr_gid;
+    return true;
+}
+
 bool privilege_find(const struct server_conf *server, struct privilege *out, char *error,
                     size_t error_size)
 {
@@ -27,16 +41,8 @@ bool privilege_find(const struct server_conf *server, struct privilege *out, cha
     }
     out->uid = pw->pw_uid;
     out->gid = pw->pw_gid;
-    if (server->group.n) {
-        const struct group *gr = getgrnam(server->group.p);
-
-        if (!gr) {
-            snprintf(error, error_size, "server.group: there is no group \"%s\"", server->group.p);
-            return false;
-        }
-        out->gid = gr->gr_gid;
-    }
-    return true;
+    return server->group.n == 0 ||
+           privilege_find_group("server.group", server->group.p, &out->gid, error, error_size);
 }
 
 /* Root as the worker user, and a service manager's ambient ones, would have some left. */

@@ -17,6 +17,9 @@ struct privilege {
 /* Finds server.user and server.group. False: `error` says what is missing. */
 bool privilege_find(const struct server_conf *server, struct privilege *out, char *error,
                     size_t error_size);
+/* The group that `option` names. False: `error` says what is missing. */
+bool privilege_find_group(const char *option, const char *name, gid_t *out, char *error,
+                          size_t error_size);
 /* Becomes that user for good, without capabilities, now or later. False with errno. */
 bool privilege_drop(const struct privilege *privilege);
 
