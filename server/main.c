@@ -256,21 +256,21 @@ static int ask_generation(const struct config *config, const struct options *o)
  * that is NULL. Negative: what runs cannot be asked. */
 static int compare(const struct config *config, bool as_json, FILE *out)
 {
-    char *running = NULL, *files = NULL;
+    char *live = NULL, *files = NULL;
     size_t n = 0;
     FILE *print;
-    int rc = config->server.control.n ? control_ask(config->server.control.p, "config", &running)
+    int rc = config->server.control.n ? control_ask(config->server.control.p, "config", &live)
                                       : -ENOENT;
 
     if (rc != 0 || !(print = open_memstream(&files, &n))) {
-        fputs(rc == 1 ? running : "", stderr);
-        free(running);
+        fputs(rc == 1 ? live : "", stderr);
+        free(live);
         return rc < 0 ? rc : -EPROTO;
     }
     config_print_flat(config, print);
     fclose(print);
-    rc = (int)config_diff(running, files, as_json, out);
-    free(running);
+    rc = (int)config_diff(live, files, as_json, out);
+    free(live);
     free(files);
     return rc;
 }

@@ -22,7 +22,7 @@ struct server_conf {
     uint32_t error_log_level;   /* weir_log_level */
     weir_list modules_path;     /* weir_str; empty: installed folder or build tree */
     weir_list modules;          /* weir_str; empty: all installed */
-    weir_str pid_file, control, temp_path;
+    weir_str pid_file, control, control_group, temp_path;
     int64_t connections;        /* per worker */
     int64_t connections_per_address; /* the same; 0: any number */
     uint64_t drain_timeout_ms, stall_timeout_ms;
@@ -67,6 +67,7 @@ struct upstream_conf {
     uint32_t peer_n;
     weir_str balance;           /* "round_robin" */
     const weir_balancer_ops *balancer;
+    const struct module *balancer_module; /* whose that is */
     int64_t keepalive;          /* idle connections kept per worker */
     uint64_t keepalive_timeout_ms;
     int64_t retry_tries;        /* 0: each peer once */
@@ -137,7 +138,7 @@ void config_print(const struct config *config, FILE *out);
 void config_print_flat(const struct config *config, FILE *out);
 /* What differs between two such texts, printed as `weir diff` does, or with `as_json` one object per
  * line; `out` NULL: not printed. Returns how many options do. The texts are written to. */
-unsigned config_diff(char *running, char *files, bool as_json, FILE *out);
+unsigned config_diff(char *live, char *files, bool as_json, FILE *out);
 
 /* The merged value of each option that module `use` has in force on `route`, with its source, in
  * the schema's order: for explain. */

@@ -93,9 +93,9 @@ static bool is_news(const struct fact *was, const struct fact *is)
     return was && is ? strcmp(was->value, is->value) != 0 : strcmp(one->place, "default") != 0;
 }
 
-unsigned config_diff(char *running, char *files, bool as_json, FILE *out)
+unsigned config_diff(char *live, char *files, bool as_json, FILE *out)
 {
-    struct facts was = read_facts(running), is = read_facts(files);
+    struct facts was = read_facts(live), is = read_facts(files);
     unsigned n = 0;
 
     for (size_t i = 0, k = 0; i < was.n || k < is.n;) {

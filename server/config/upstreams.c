@@ -154,6 +154,7 @@ static void read_balancer(struct config *config, struct upstream_conf *up, const
         return;
     }
     up->balancer = find_balancer(module, up->balance);
+    up->balancer_module = module;
     if (up->balancer && WEIR_HAS(up->balancer, needs_key) && !up->key) {
         error_at(config, node ? node : group,
                  "upstream.%s.balance = \"%s\" needs a key: add key = \"$request_uri\";",

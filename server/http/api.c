@@ -227,14 +227,15 @@ static weir_str eval_part(weir_req *req, const struct template_part *part)
     if (!part->variable) {
         return part->text;
     }
-    const struct module *outer = module_running;
-    if (part->variable->module) {
-        module_running = part->variable->module;
+    const struct module *module = part->variable->module;
+    if (!module) {
+        return part->variable->get(req, part->suffix, &value) == WEIR_OK ? value : (weir_str){0};
     }
+    struct account_call call = account_enter(module, &module->accounts[ACCOUNT_VARIABLE]);
     if (part->variable->get(req, part->suffix, &value) != WEIR_OK) {
         value = (weir_str){0};
     }
-    module_running = outer;
+    account_leave(&call);
     return value;
 }
 
@@ -434,10 +435,10 @@ static void on_api_timer(struct timer *timer)
     void (*fn)(void *) = mine->fn;
     void *arg = mine->arg;
 
-    module_running = mine->module;
+    struct account_call call = account_callback(mine->module);
     api_timer_free(mine);
     fn(arg);
-    module_running = NULL;
+    account_leave(&call);
 }
 
 static uint64_t api_timer_start(uint64_t ms, void (*fn)(void *), void *arg)

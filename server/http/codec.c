@@ -24,38 +24,30 @@ void codec_fini(struct weir_conn *codec)
 {
     loop_later_cancel(&codec->later);
     if (codec->state) {
-        const struct module *outer = codec_enter(codec);
+        struct account_call call = codec_enter(codec);
 
         codec->ops->close(codec->state);
-        codec_leave(outer);
+        account_leave(&call);
         codec->state = NULL;
     }
     chain_clear(&codec->out);
 }
 
-const struct module *codec_enter(const struct weir_conn *codec)
+struct account_call codec_enter(const struct weir_conn *codec)
 {
-    const struct module *outer = module_running;
-
-    module_running = codec->module;
-    return outer;
-}
-
-void codec_leave(const struct module *outer)
-{
-    module_running = outer;
+    return account_enter(codec->module, &codec->module->accounts[ACCOUNT_CODEC]);
 }
 
 /* ---- in and out ---- */
 
 void codec_input(struct weir_conn *codec, struct buf *buf, uint32_t at)
 {
-    const struct module *outer = codec_enter(codec);
+    struct account_call call = codec_enter(codec);
 
     codec->in = buf;
     weir_rc rc = codec->ops->input(codec->state, buf->data + at, buf->used - at);
     codec->in = NULL;
-    codec_leave(outer);
+    account_leave(&call);
     codec->has_failed = rc == WEIR_ERROR;
     codec->is_over = codec->is_over || rc == WEIR_DONE;
 }
@@ -92,11 +84,11 @@ bool codec_wants_input(const struct weir_conn *codec)
 
 static weir_rc produce(struct weir_conn *codec)
 {
-    const struct module *outer = codec_enter(codec);
+    struct account_call call = codec_enter(codec);
     weir_rc rc =
         codec->ops->output(codec->state, &codec->out, OUT_WINDOW - (size_t)codec->out.bytes);
 
-    codec_leave(outer);
+    account_leave(&call);
     codec->is_over = rc == WEIR_DONE || rc == WEIR_ERROR;
     return rc;
 }
@@ -131,28 +123,28 @@ bool codec_is_done(const struct weir_conn *codec)
 
 void codec_resume(struct weir_conn *codec, const struct weir_stream *stream)
 {
-    const struct module *outer = codec_enter(codec);
+    struct account_call call = codec_enter(codec);
 
     codec->ops->resume(codec->state, stream->id);
-    codec_leave(outer);
+    account_leave(&call);
     loop_later(&codec->later);
 }
 
 void codec_consumed(struct weir_conn *codec, const struct weir_stream *stream, size_t n)
 {
-    const struct module *outer = codec_enter(codec);
+    struct account_call call = codec_enter(codec);
 
     codec->ops->consumed(codec->state, stream->id, n);
-    codec_leave(outer);
+    account_leave(&call);
     loop_later(&codec->later);
 }
 
 void codec_reset(struct weir_conn *codec, const struct weir_stream *stream, uint32_t why)
 {
-    const struct module *outer = codec_enter(codec);
+    struct account_call call = codec_enter(codec);
 
     codec->ops->reset(codec->state, stream->id, why);
-    codec_leave(outer);
+    account_leave(&call);
     loop_later(&codec->later);
 }
 
@@ -161,41 +153,37 @@ void codec_reset(struct weir_conn *codec, const struct weir_stream *stream, uint
 weir_rc codec_stream_head(weir_stream *stream, uint32_t status, const weir_field *fields, size_t n,
                           uint32_t flags)
 {
-    const struct module *outer = module_running;
+    struct account_call host = account_enter(NULL, NULL);
     weir_rc rc;
 
-    module_running = NULL;
     rc = stream->ops->head ? stream->ops->head(stream, status, fields, n, flags) : WEIR_ERROR;
-    module_running = outer;
+    account_leave(&host);
     return rc;
 }
 
 void codec_stream_body(weir_stream *stream, const char *p, size_t n)
 {
-    const struct module *outer = module_running;
+    struct account_call host = account_enter(NULL, NULL);
 
-    module_running = NULL;
     stream->ops->body(stream, p, n);
-    module_running = outer;
+    account_leave(&host);
 }
 
 weir_rc codec_stream_end(weir_stream *stream, const weir_field *trailers, size_t n)
 {
-    const struct module *outer = module_running;
+    struct account_call host = account_enter(NULL, NULL);
 
-    module_running = NULL;
     weir_rc rc = stream->ops->end(stream, trailers, n);
-    module_running = outer;
+    account_leave(&host);
     return rc;
 }
 
 void codec_stream_gone(weir_stream *stream, uint32_t why)
 {
-    const struct module *outer = module_running;
+    struct account_call host = account_enter(NULL, NULL);
 
-    module_running = NULL;
     stream->ops->gone(stream, why);
-    module_running = outer;
+    account_leave(&host);
 }
 
 size_t codec_stream_pending(weir_stream *stream, bool *is_end)

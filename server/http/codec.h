@@ -37,9 +37,8 @@ void codec_init(struct weir_conn *codec, struct conn *conn, const struct module 
 /* Lets go of everything but the connection. */
 void codec_fini(struct weir_conn *codec);
 
-/* Calls into the module stand between these two. */
-const struct module *codec_enter(const struct weir_conn *codec);
-void codec_leave(const struct module *outer);
+/* Calls into the module stand between this and account_leave(). */
+struct account_call codec_enter(const struct weir_conn *codec);
 
 /* Reads once and gives that to the codec. Returns like conn_read(). */
 ssize_t codec_read(struct weir_conn *codec);

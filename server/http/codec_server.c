@@ -98,7 +98,7 @@ static size_t collect_fields(struct weir_req *req, weir_field **out)
 static void head(struct weir_req *req)
 {
     struct weir_conn *codec = codec_of(req);
-    const struct module *outer = codec_enter(codec);
+    struct account_call call = codec_enter(codec);
     weir_field *fields;
     size_t n = collect_fields(req, &fields);
     bool ends = req->bodyless || req->length == 0;
@@ -107,7 +107,7 @@ static void head(struct weir_req *req)
                          ends ? WEIR_HEAD_ENDS : 0) != WEIR_OK) {
         codec->ops->reset(codec->state, req->stream.id, WEIR_STREAM_FAILED);
     }
-    codec_leave(outer);
+    account_leave(&call);
     req->moved_ms = clock_now.ms;
     loop_later(&codec->later);
 }
@@ -115,14 +115,14 @@ static void head(struct weir_req *req)
 static void interim(struct weir_req *req, uint32_t status, const struct fields *fields)
 {
     struct weir_conn *codec = codec_of(req);
-    const struct module *outer = codec_enter(codec);
+    struct account_call call = codec_enter(codec);
 
     if (status != 101) {
         codec->ops->head(codec->state, req->stream.id, status, fields->list, fields->n,
                          WEIR_HEAD_INTERIM);
         loop_later(&codec->later);
     }
-    codec_leave(outer);
+    account_leave(&call);
 }
 
 /* The bytes that the source has taken make room for as many more. */
@@ -425,10 +425,9 @@ static const struct stream_ops stream_ops = {
 weir_stream *codec_stream_open(weir_conn *conn, uint32_t id, const weir_stream_head *from)
 {
     struct codec_server *server = container_of(conn, struct codec_server, codec);
-    const struct module *outer = module_running;
+    struct account_call host = account_enter(NULL, NULL);
     struct weir_req *req = client_request(server->client);
 
-    module_running = NULL;
     req->stream = (struct weir_stream){&stream_ops, id};
     req->moved_ms = clock_now.ms;
     stream_link(server, req);
@@ -448,7 +447,7 @@ weir_stream *codec_stream_open(weir_conn *conn, uint32_t id, const weir_stream_h
     if (server->client->served >= client_limits(server->client)->keepalive_requests) {
         codec_server_drain(server->client);
     }
-    module_running = outer;
+    account_leave(&host);
     return &req->stream;
 }
 
@@ -654,11 +653,11 @@ static void sweep(struct codec_server *server)
 static void drain(struct codec_server *server)
 {
     struct weir_conn *codec = &server->codec;
-    const struct module *outer = codec_enter(codec);
+    struct account_call call = codec_enter(codec);
 
     server->drains++;
     codec->ops->drain(codec->state);
-    codec_leave(outer);
+    account_leave(&call);
     loop_later(&codec->later);
 }
 
@@ -704,9 +703,9 @@ void codec_server_start(struct client *client, const struct module *module, weir
     client->codec = server;
     client->ops = &codec_ops;
     client->state = CLIENT_CODEC;
-    const struct module *outer = codec_enter(codec);
+    struct account_call call = codec_enter(codec);
     codec->state = codec->ops->open(codec, plan_conf(&site->self->plan, module));
-    codec_leave(outer);
+    account_leave(&call);
     if (!codec->state) {
         client_close(client);
         return;

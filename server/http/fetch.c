@@ -88,15 +88,14 @@ static void end(struct weir_fetch *fetch)
 static bool flush(struct weir_req *req)
 {
     struct weir_fetch *fetch = fetch_of(req);
-    const struct module *outer = module_running;
 
     if (!req->finished && !req->aborted && !fetch->is_too_large) {
         return true;
     }
     const weir_fetch_answer answer = answer_of(fetch);
-    module_running = fetch->module;
+    struct account_call call = account_callback(fetch->module);
     fetch->done(fetch->arg, &answer);
-    module_running = outer;
+    account_leave(&call);
     end(fetch);
     return false;
 }

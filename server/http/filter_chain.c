@@ -2,6 +2,7 @@
 #include "http/filter_chain.h"
 
 #include "base/running.h"
+#include "module/account.h"
 
 /* Where the filter that runs right now may write, and up to which size. */
 static struct {
@@ -99,7 +100,6 @@ static bool run_stage(struct filter_chain *chain, uint32_t i, struct weir_chain 
 {
     struct filter_stage *stage = &chain->stages[i];
     struct filter_stage *next = i + 1 < chain->n ? stage + 1 : NULL;
-    const struct module *outer = module_running;
 
     if (next) {
         out = &next->in;
@@ -112,9 +112,9 @@ static bool run_stage(struct filter_chain *chain, uint32_t i, struct weir_chain 
     uint32_t flags = (stage->ended ? WEIR_IN_END : 0) | (stage->flush ? WEIR_IN_FLUSH : 0);
     now.out = out;
     now.limit = limit;
-    module_running = stage->module;
+    struct account_call call = account_enter(stage->module, stage->account);
     weir_rc rc = stage->ops->run(chain->req, stage->state, &stage->in, out, flags);
-    module_running = outer;
+    account_leave(&call);
     now.out = NULL;
     bool grew = out->bytes != held;
     if (grew && next) {

@@ -8,6 +8,7 @@
 
 #include "base/chain.h"
 
+struct account;
 struct module;
 
 #define FILTER_WINDOW (64 * 1024)    /* bytes that wait in front of a filter */
@@ -16,6 +17,7 @@ struct module;
 struct filter_stage {
     const weir_filter_ops *ops;
     const struct module *module;
+    const struct account *account; /* may be NULL */
     void *state;
     struct weir_chain in;
     bool has_news; /* something changed since it said OK, or it said MORE */

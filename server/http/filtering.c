@@ -72,7 +72,8 @@ static void open_filters(struct weir_req *req, struct filter_chain *chain, weir_
         module_running = outer;
         if (rc == WEIR_DONE) {
             chain->stages[chain->n++] = (struct filter_stage){
-                .ops = filter->ops, .module = filter->module, .state = state};
+                .ops = filter->ops, .module = filter->module, .account = &filter->account,
+                .state = state};
             *props |= filter->ops->props;
             if (side == WEIR_RESPONSE && filter->ops->props & WEIR_FILTER_LENGTH) {
                 req->length = -1; /* those behind it see another body than the source's */

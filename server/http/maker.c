@@ -22,17 +22,17 @@ struct maker {
 static weir_rc pull(struct maker *maker, struct weir_chain *out, size_t room)
 {
     struct weir_req *req = maker->req;
-    const struct module *outer = module_running;
+    struct account_call call =
+        account_enter(maker->module, &maker->module->accounts[ACCOUNT_BODY]);
 
-    module_running = maker->module;
     running->route = req->route;
     running->serial = req->serial;
     running->place = "content";
     weir_rc rc = maker->pull ? maker->pull(req, maker->state, out, room)
                              : maker->module->desc->handler->pull(req, req->plan->handler_conf,
                                                                   out, room);
-    module_running = outer;
     running->place = NULL;
+    account_leave(&call);
     return rc;
 }
 

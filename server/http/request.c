@@ -259,35 +259,17 @@ void request_set_groups(struct weir_req *req, const weir_str *groups, int n)
 
 /* ---- hooks ---- */
 
-#define SAMPLED 64 /* one call in so many is timed */
-
-static weir_rc call_hook(struct weir_req *req, const struct plan_hook *hook)
-{
-    const struct plan_account *account = &hook->account;
-    bool is_timed = metric_cells[account->calls] % SAMPLED == 0 && account->calls;
-
-    metric_count(account->calls, 1);
-    if (!is_timed) {
-        return hook->hook->fn(req, hook->conf);
-    }
-    uint64_t before_us = clock_us();
-    weir_rc rc = hook->hook->fn(req, hook->conf);
-    metric_count(account->usec, (int64_t)(clock_us() - before_us) * SAMPLED);
-    return rc;
-}
-
 static weir_rc run_hook(struct weir_req *req, const struct plan_hook *hook, enum phase phase)
 {
-    const struct module *outer = module_running;
+    struct account_call call = account_enter(hook->module, &hook->account);
     const char *outer_place = running->place;
 
-    running->module = hook->module;
     running->route = req->route;
     running->serial = req->serial;
     running->place = phase_name(phase);
-    weir_rc rc = call_hook(req, hook);
-    running->module = outer;
+    weir_rc rc = hook->hook->fn(req, hook->conf);
     running->place = outer_place;
+    account_leave(&call);
     if (rc == WEIR_ERROR) {
         metric_count(hook->account.errors, 1);
     } else if (rc == WEIR_AGAIN) {
@@ -645,13 +627,16 @@ static void run_content(struct weir_req *req)
         return;
     }
     const weir_handler_ops *ops = plan->handler->desc->handler;
-    running->module = plan->handler;
+    struct account_call call = account_enter(plan->handler, &plan->handler_account);
     running->route = req->route;
     running->serial = req->serial;
     running->place = "content";
     weir_rc rc = ops->start(req, plan->handler_conf);
-    running->module = NULL;
     running->place = NULL;
+    account_leave(&call);
+    if (rc == WEIR_ERROR) {
+        metric_count(plan->handler_account.errors, 1);
+    }
     if (rc == WEIR_MORE && req->responded) {
         maker_attach_handler(req);
         return;

@@ -2,11 +2,13 @@
 #include "http/traffic.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "config/scope.h"
 #include "http/request.h"
 
 #define LABELS 200
@@ -54,20 +56,24 @@ static struct traffic define_site(weir_str name)
 
 /* ---- modules ---- */
 
-static void define_hook(struct plan_hook *hook, enum phase phase, const char *site)
+/* Constant for everybody else; it is not in use yet. */
+static void define_account(const struct account *account, const struct module *module,
+                           const char *phase, const char *site)
 {
     char labels[2 * LABELS];
-    weir_str module = hook->module->name;
 
-    snprintf(labels, sizeof(labels), "module=\"%.*s\",phase=\"%s\",%s", (int)module.n, module.p,
-             phase_name(phase), site);
-    hook->account = (struct plan_account){
+    if (account->calls) {
+        return; /* routes share it */
+    }
+    snprintf(labels, sizeof(labels), "module=\"%.*s\",phase=\"%s\",%s", (int)module->name.n,
+             module->name.p, phase, site);
+    *(struct account *)(uintptr_t)account = (struct account){
         .calls = metric_define("weir_module_calls_total", WEIR_METRIC_COUNTER, labels,
-                               "Calls of a module's hook."),
+                               "Calls of a module's functions."),
         .errors = metric_define("weir_module_errors_total", WEIR_METRIC_COUNTER, labels,
                                 "Calls that failed."),
         .usec = metric_define("weir_module_microseconds_total", WEIR_METRIC_COUNTER, labels,
-                              "Time in a module's hook, estimated from one call in 64."),
+                              "Time in a module's own code, estimated from one call in 64."),
         .suspended_ms =
             metric_define("weir_module_suspended_milliseconds_total", WEIR_METRIC_COUNTER, labels,
                           "Time that requests waited for a module."),
@@ -76,11 +82,55 @@ static void define_hook(struct plan_hook *hook, enum phase phase, const char *si
 
 static void define_plan(const struct plan *plan, const char *site)
 {
+    static const char *const bodies[] = {[WEIR_REQUEST] = "request_body",
+                                         [WEIR_RESPONSE] = "response_body"};
+
     for (int phase = 0; phase < PHASE_COUNT; phase++) {
         for (uint32_t i = 0; i < plan->hook_n[phase]; i++) {
-            /* Constant for everybody else; it is not in use yet. */
-            define_hook((struct plan_hook *)(uintptr_t)&plan->hooks[phase][i], (enum phase)phase,
-                        site);
+            const struct plan_hook *hook = &plan->hooks[phase][i];
+
+            define_account(&hook->account, hook->module, phase_name((enum phase)phase), site);
+        }
+    }
+    for (int side = 0; side < 2; side++) {
+        for (uint32_t i = 0; i < plan->filter_n[side]; i++) {
+            const struct plan_filter *filter = &plan->filters[side][i];
+
+            define_account(&filter->account, filter->module, bodies[side], site);
+        }
+    }
+    if (plan->handler) {
+        define_account(&plan->handler_account, plan->handler, "content", site);
+    }
+}
+
+/* Its own, or those that the configuration defines by it. */
+static bool has_variables(const struct module *module)
+{
+    const weir_opt *row = schema_row(module_rows(module), STR("*"), WEIR_S_TOP);
+
+    return module->desc->var_n || (row && row->flags & WEIR_OPT_VARIABLES);
+}
+
+/* What is not called for one site's sake. */
+static void define_module(const struct module *module)
+{
+    const weir_module *desc = module->desc;
+    const struct {
+        const char *phase;
+        bool is_used;
+    } kinds[] = {
+        [ACCOUNT_BODY] = {"body", desc->hooks || desc->handler},
+        [ACCOUNT_TRANSPORT] = {"transport", desc->transport},
+        [ACCOUNT_CODEC] = {"codec", desc->codec},
+        [ACCOUNT_BALANCER] = {"balancer", desc->balancers},
+        [ACCOUNT_VARIABLE] = {"variable", has_variables(module)},
+        [ACCOUNT_CALLBACK] = {"callback", true},
+    };
+
+    for (int kind = 0; kind < ACCOUNT_COUNT; kind++) {
+        if (kinds[kind].is_used) {
+            define_account(&module->accounts[kind], module, kinds[kind].phase, "site=\"\"");
         }
     }
 }
@@ -89,6 +139,9 @@ static void define_modules(const struct config *config)
 {
     char label[LABELS];
 
+    for (uint32_t i = 0; i < config->registry.module_n; i++) {
+        define_module(config->registry.modules[i]);
+    }
     define_plan(&config->top_plan, "site=\"\"");
     for (uint32_t i = 0; i < config->site_n; i++) {
         const struct site *site = config->sites[i];

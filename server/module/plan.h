@@ -5,6 +5,8 @@
 
 #include <weir/module.h>
 
+#include "module/account.h"
+
 struct module;
 struct plan_use;
 
@@ -31,16 +33,11 @@ enum phase {
 int phase_index(weir_phase phase);
 const char *phase_name(enum phase phase); /* "access" */
 
-/* The numbers of a hook's metrics; 0: it is not counted. */
-struct plan_account {
-    uint32_t calls, errors, usec, suspended_ms;
-};
-
 struct plan_hook {
     const void *conf;
     const struct module *module;
     const weir_hook *hook;
-    struct plan_account account;
+    struct account account;
 };
 
 /* A body filter, in the order in which bytes pass. */
@@ -48,6 +45,7 @@ struct plan_filter {
     const weir_filter_ops *ops;
     const void *conf;
     const struct module *module;
+    struct account account;
 };
 
 struct plan {
@@ -58,6 +56,7 @@ struct plan {
     const struct module *handler;     /* NULL: the route has no content */
     const struct module *closed_by;   /* in quarantine: the route answers 503; NULL: it is open */
     const void *handler_conf;
+    struct account handler_account;
     const struct plan_use *uses;      /* all modules that are on, hooks or not */
     uint32_t use_n;
 };

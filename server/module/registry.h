@@ -8,6 +8,7 @@
 #include <weir/module.h>
 
 #include "base/arena.h"
+#include "module/account.h"
 
 /* An installed file. */
 struct module_info {
@@ -25,6 +26,7 @@ struct module {
     weir_str name;
     uint32_t index;        /* among the loaded ones, in load order */
     uint32_t ctx_index;    /* slot of its per-request state */
+    struct account accounts[ACCOUNT_COUNT]; /* by account_kind */
 };
 
 struct registry {
@@ -53,5 +55,11 @@ struct module_info *registry_find_provider(const struct registry *registry, weir
  * not found, not allowed by server.modules, table rows that do not make sense. */
 struct module *registry_load(struct registry *registry, struct module_info *info, char *error,
                              size_t error_size);
+
+/* See module/account.h: what a module had asked to be called for. NULL: the host had. */
+static inline struct account_call account_callback(const struct module *module)
+{
+    return account_enter(module, module ? &module->accounts[ACCOUNT_CALLBACK] : NULL);
+}
 
 #endif

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/running.h"
 #include "base/str.h"
+#include "module/registry.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,13 +18,17 @@
 #define BURST_REST_MS 1000
 #define OUT_MAX (128u * 1024) /* bytes that wait for the socket before more is made */
 
+static struct account_call enter(const struct weir_io *io)
+{
+    return account_enter(io->module, &io->module->accounts[ACCOUNT_TRANSPORT]);
+}
+
 static weir_rc call(struct weir_io *io, weir_rc (*fn)(void *))
 {
-    const struct module *outer = module_running;
-
-    module_running = io->module;
+    struct account_call visit = enter(io);
     weir_rc rc = fn(io->state);
-    module_running = outer;
+
+    account_leave(&visit);
     return rc;
 }
 
@@ -117,8 +121,10 @@ weir_str io_error(struct weir_io *io)
 ssize_t io_read(struct weir_io *io, struct buf *buf)
 {
     size_t room = buf_room(buf);
+    struct account_call visit = enter(io);
     ptrdiff_t n = io->ops->read(io->state, buf->data + buf->used, room);
 
+    account_leave(&visit);
     if (!chain_is_empty(&io->out)) {
         loop_later(&io->later); /* an answer of the protocol's own, or the handshake's rest */
     }
@@ -169,7 +175,9 @@ static int write_record(struct weir_io *io, struct weir_chain *chain)
         }
         n = (size_t)got;
     }
+    struct account_call visit = enter(io);
     ptrdiff_t taken = io->ops->write(io->state, p, n);
+    account_leave(&visit);
     if (taken == WEIR_IO_AGAIN) {
         return -EAGAIN;
     }
@@ -227,7 +235,9 @@ ptrdiff_t io_api_read(weir_io *io, void *p, size_t n)
         return WEIR_IO_AGAIN;
     }
     io->conn->can_read = true;
+    struct account_call visit = account_enter(NULL, NULL);
     ssize_t got = conn_recv(io->conn, p, n);
+    account_leave(&visit);
     io->socket_can_read = io->conn->can_read;
     if (got > 0) {
         return got;

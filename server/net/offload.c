@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/running.h"
+#include "module/registry.h"
 #include "net/loop.h"
 
 #include <errno.h>
@@ -121,9 +122,10 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
     pool.ended = (struct queue){0};
     pthread_mutex_unlock(&pool.lock);
     for (struct job *job; (job = take(&ended));) {
-        module_running = job->module;
+        struct account_call call = account_callback(job->module);
+
         job->done(job->arg);
-        module_running = NULL;
+        account_leave(&call);
         free(job);
     }
 }

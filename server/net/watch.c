@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/running.h"
+#include "module/registry.h"
 #include "net/loop.h"
 
 #include <stdlib.h>
@@ -17,14 +18,13 @@ struct weir_watch {
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     struct weir_watch *watch = arg;
-    const struct module *outer = module_running;
 
     (void)fd;
     loop_woke();
-    module_running = watch->module;
+    struct account_call call = account_callback(watch->module);
     watch->fn(watch->arg, (what & EV_READ ? WEIR_WATCH_READ : 0u) |
                               (what & EV_WRITE ? WEIR_WATCH_WRITE : 0u));
-    module_running = outer;
+    account_leave(&call);
 }
 
 static void add(struct weir_watch *watch, int fd, uint32_t what)

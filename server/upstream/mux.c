@@ -100,10 +100,10 @@ static void unseat(struct mux_stream *at)
 
 static uint32_t limit_of(struct mux *mux)
 {
-    const struct module *outer = codec_enter(&mux->codec);
+    struct account_call call = codec_enter(&mux->codec);
     uint32_t limit = mux->codec.state ? mux->codec.ops->limit(mux->codec.state) : 0;
 
-    codec_leave(outer);
+    account_leave(&call);
     return limit;
 }
 
@@ -237,10 +237,10 @@ static void die(struct mux *mux, weir_reason reason, const char *detail)
 static void retire(struct mux *mux)
 {
     if (mux->codec.state && !mux->codec.is_over) {
-        const struct module *outer = codec_enter(&mux->codec);
+        struct account_call call = codec_enter(&mux->codec);
 
         mux->codec.ops->drain(mux->codec.state);
-        codec_leave(outer);
+        account_leave(&call);
         if (codec_send(&mux->codec) == CODEC_BLOCKED && !mux->is_leaving) {
             mux->is_leaving = true;
             timer_set(&mux->conn.timer, clock_now.ms + FAREWELL_MS);
@@ -351,10 +351,10 @@ static void on_later(struct later *later)
 
 static bool start_codec(struct mux *mux)
 {
-    const struct module *outer = codec_enter(&mux->codec);
+    struct account_call call = codec_enter(&mux->codec);
 
     mux->codec.state = mux->codec.ops->connect(&mux->codec);
-    codec_leave(outer);
+    account_leave(&call);
     return mux->codec.state != NULL;
 }
 
@@ -491,12 +491,11 @@ enum mux_result mux_open(struct mux_stream *at, struct weir_peer *peer, const st
 bool mux_request(struct mux_stream *at, const weir_stream_head *head)
 {
     struct weir_conn *codec = &at->mux->codec;
-    const struct module *outer = codec_enter(codec);
-
+    struct account_call call = codec_enter(codec);
     conn_is_fresh(&at->mux->conn);
     weir_rc rc = codec->ops->request(codec->state, &at->stream, head, &at->stream.id);
 
-    codec_leave(outer);
+    account_leave(&call);
     loop_later(&codec->later);
     return rc == WEIR_OK;
 }
@@ -504,10 +503,10 @@ bool mux_request(struct mux_stream *at, const weir_stream_head *head)
 bool mux_allows_connect(const struct mux_stream *at)
 {
     struct weir_conn *codec = &at->mux->codec;
-    const struct module *outer = codec_enter(codec);
+    struct account_call call = codec_enter(codec);
     bool allows = codec->ops->allows_connect(codec->state);
 
-    codec_leave(outer);
+    account_leave(&call);
     return allows;
 }
 
@@ -528,10 +527,10 @@ void mux_leave(struct mux_stream *at, uint32_t why)
     }
     if (at->stream.id) {
         struct weir_conn *codec = &at->mux->codec;
-        const struct module *outer = codec_enter(codec);
+        struct account_call call = codec_enter(codec);
 
         codec->ops->leave(codec->state, at->stream.id, why);
-        codec_leave(outer);
+        account_leave(&call);
         at->stream.id = 0;
     }
     unseat(at);

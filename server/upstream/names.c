@@ -112,12 +112,11 @@ static void on_resolved(void *arg, const weir_address *list, uint32_t n, uint32_
 static void look_up(struct timer *timer)
 {
     struct names *names = container_of(timer, struct names, timer);
-    const struct module *outer = module_running;
-
-    module_running = names->module;
+    struct account_call call = account_callback(names->module);
     bool has_begun =
         names->module->desc->resolver->start(names->host, names->port, on_resolved, names) != NULL;
-    module_running = outer;
+
+    account_leave(&call);
     if (!has_begun) {
         note_failure(names, strerror(errno));
         names->has_answer = true;

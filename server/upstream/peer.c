@@ -140,7 +140,14 @@ static bool balance(struct upstream_group *group, struct weir_req *req, const ui
     if (!group->balancer) {
         open_balancer(group);
     }
-    return group->balancer && ops->pick(group->balancer, req, usable, index) == WEIR_OK;
+    if (!group->balancer) {
+        return false;
+    }
+    const struct module *module = group->conf->balancer_module;
+    struct account_call call = account_enter(module, &module->accounts[ACCOUNT_BALANCER]);
+    weir_rc rc = ops->pick(group->balancer, req, usable, index);
+    account_leave(&call);
+    return rc == WEIR_OK;
 }
 
 /* Other workers choose at the same time: the last place, and the one probe of a peer that was out,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crash.c - what a faulty module may do to its worker: the option says which. */
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <weir/module.h>
@@ -13,10 +14,11 @@ enum mode {
     MODE_NONSENSE,
     MODE_LEAK,
     MODE_LOCK, /* dies with the lock */
-    MODE_UNLOCK /* takes it and gives it back */
+    MODE_UNLOCK, /* takes it and gives it back */
+    MODE_SLOW    /* holds the loop for 20 ms */
 };
 static const char *const modes[] = {"null",     "abort", "exit", "spin",   "stack",
-                                    "nonsense", "leak",  "lock", "unlock", NULL};
+                                    "nonsense", "leak",  "lock", "unlock", "slow", NULL};
 
 struct conf {
     uint32_t mode;
@@ -93,6 +95,9 @@ static weir_rc on_request(weir_req *req, const void *conf_)
     case MODE_LOCK:
     case MODE_UNLOCK:
         return use_lock(conf);
+    case MODE_SLOW:
+        poll(NULL, 0, 20);
+        break;
     default:
         return 999;
     }
