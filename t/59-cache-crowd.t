@@ -27,30 +27,30 @@ sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; proxy = { to = "http://1
             cache = { zone = "files"; lock_timeout = "60s"; }; } );
 CONF
 
-# Reads one response on each of them as it comes; counts those that are whole and right, and those
-# that end too early, which must not look whole.
+# Reads one response on each of them as it comes, into one buffer for all; counts those that are whole and
+# right, and those that end too early, which must not look whole.
 sub read_all {
     my ($path, $n) = @_;
-    my ($whole, $cut) = (0, 0);
+    my ($whole, $cut, $twice, $part) = (0, 0, $piece . $piece, '');
     my @clients = map { my $c = client($weir); $c->send("GET $path HTTP/1.1\r\nHost: test\r\n\r\n"); $c } 1 .. $n;
-    my %left = map { fileno $_->{socket} => { c => $_, n => 0 } } @clients;
+    my %left = map { fileno $_->{socket} => { c => $_, at => 0 } } @clients;
     my $select = IO::Select->new(map { $_->{socket} } @clients);
     while ($select->count) {
         my @ready = $select->can_read($Weir::Test::DEADLINE * 4) or last;
         for my $socket (@ready) {
             my $one = $left{ fileno $socket };
-            my $c = $one->{c};
-            if (!$c->more) { $cut++; $select->remove($socket); next }
-            if (!$one->{head}) {
-                my $end = index $c->{buffer}, "\r\n\r\n";
-                next if $end < 0;
-                ($one->{head}) = substr($c->{buffer}, 0, $end + 4, '') =~ m{^HTTP/1\.1 200 .*^Content-Length: (\d+)\r}ims or last;
+            if (!$one->{length}) {
+                my $head = $one->{c}->until(qr/\r\n\r\n/) // '';
+                ($one->{length}) = $head =~ m{^HTTP/1\.1 200 .*^Content-Length: (\d+)\r}ims or last;
+                $part = $one->{c}->take(length $one->{c}{buffer});
+            } elsif (!sysread $socket, $part, 1 << 19) {
+                $cut++;
+                $select->remove($socket);
+                next;
             }
-            while (length $c->{buffer} >= 1 << 20) {
-                substr($c->{buffer}, 0, 1 << 20, '') eq $piece or last;
-                $one->{n}++;
-            }
-            if ($one->{n} << 20 == $one->{head}) { $whole++; $select->remove($socket) }
+            $part eq substr $twice, $one->{at} % length $piece, length $part or last;
+            $one->{at} += length $part;
+            if ($one->{at} == $one->{length}) { $whole++; $select->remove($socket) }
         }
     }
     return ($whole, $cut);
