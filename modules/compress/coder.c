@@ -1,97 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coder.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <brotli/encode.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #define SMALL_WINDOW 16384 /* bytes of body for which a small window is enough */
-
-/* ---- gzip (zlib) ---- */
-
-/* Streams are kept for the next body: making one costs more than compressing a small page. */
-#define SPARE_MAX 8
-
-struct gzip {
-    z_stream z;
-    int level;
-};
-
-static struct gzip *spare[SPARE_MAX];
-static unsigned spare_n;
-
-static struct gzip *take_spare(int level)
-{
-    for (unsigned i = 0; i < spare_n; i++) {
-        struct gzip *gzip = spare[i];
-
-        if (gzip->level == level) {
-            spare[i] = spare[--spare_n];
-            return gzip;
-        }
-    }
-    return NULL;
-}
-
-static void *gzip_open(int level, int64_t length)
-{
-    struct gzip *gzip = take_spare(level);
-
-    (void)length;
-    if (gzip) {
-        return gzip;
-    }
-    gzip = calloc(1, sizeof(*gzip));
-    if (!gzip) {
-        return NULL;
-    }
-    gzip->level = level;
-    if (deflateInit2(&gzip->z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-        free(gzip);
-        return NULL;
-    }
-    return gzip;
-}
-
-static int gzip_run(void *stream, weir_str in, enum coder_op op, void *out, size_t room,
-                    size_t *taken, size_t *made)
-{
-    static const int flush[] = {Z_NO_FLUSH, Z_SYNC_FLUSH, Z_FINISH};
-    z_stream *z = &((struct gzip *)stream)->z;
-
-    in.n = in.n < 1u << 30 ? in.n : 1u << 30;
-    z->next_in = (unsigned char *)(uintptr_t)in.p;
-    z->avail_in = (unsigned)in.n;
-    z->next_out = out;
-    z->avail_out = (unsigned)room;
-    int rc = deflate(z, flush[op]);
-    *taken = in.n - z->avail_in;
-    *made = room - z->avail_out;
-    if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) {
-        return CODER_ERROR;
-    }
-    if (op == CODER_END) {
-        return rc == Z_STREAM_END ? CODER_IDLE : CODER_MORE;
-    }
-    return z->avail_out == 0 ? CODER_MORE : CODER_IDLE;
-}
-
-static void gzip_close(void *stream)
-{
-    struct gzip *gzip = stream;
-
-    if (spare_n < SPARE_MAX && deflateReset(&gzip->z) == Z_OK) {
-        spare[spare_n++] = gzip;
-        return;
-    }
-    deflateEnd(&gzip->z);
-    free(gzip);
-}
-
-const struct coder coder_gzip = {"gzip", "x-gzip", gzip_open, gzip_run, gzip_close};
 
 /* ---- brotli ---- */
 
@@ -139,6 +54,8 @@ static void br_close(void *stream)
 const struct coder coder_br = {"br", NULL, br_open, br_run, br_close};
 
 /* ---- zstd ---- */
+
+#define SPARE_MAX 8 /* contexts that are kept for the next body */
 
 static ZSTD_CCtx *spare_zstd[SPARE_MAX];
 static unsigned spare_zstd_n;

@@ -2,7 +2,7 @@
 /* Compression streams: however what goes in is cut, and however little room there is for what comes
  * out, decoders make the same of it; what was flushed can be decoded at once.
  *
- * The input: three bytes choose coding, pieces and room; the rest is the body. */
+ * The input: three bytes choose coding and level, pieces and room; the rest is the body. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,10 +85,10 @@ static size_t run(const struct coder *coder, void *stream, weir_str in, enum cod
     return at;
 }
 
-static void check(const struct coder *coder, weir_str body, size_t piece, size_t room,
+static void check(const struct coder *coder, int level, weir_str body, size_t piece, size_t room,
                   bool is_flushed)
 {
-    void *stream = coder->open(1, -1);
+    void *stream = coder->open(level, -1);
     size_t at = 0;
 
     room = is_flushed && room < CODER_FLUSH_ROOM ? CODER_FLUSH_ROOM : room;
@@ -118,6 +118,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     weir_str body = {(const char *)data + 3, size - 3};
     size_t piece = data[1] ? data[1] : body.n + 1, room = data[2] ? data[2] : 4096;
 
-    check(coders[data[0] % 3], body, piece, room, data[0] & 0x80);
+    check(coders[data[0] % 3], data[0] & 0x40 ? 1 + data[0] / 3 % 5 : 1, body, piece, room, data[0] & 0x80);
     return 0;
 }
