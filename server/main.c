@@ -26,6 +26,7 @@
 #include "process/modules.h"
 #include "process/pidfile.h"
 #include "process/sites.h"
+#include "process/test.h"
 #include "process/why.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -60,6 +61,7 @@ static const char usage_text[] =
     "       weir diff [--json]                   how they differ, as effective values\n"
     "       weir peers [UPSTREAM [add|drain|disable|enable|weight ADDRESS [N]]] [--json]\n"
     "                                            upstreams' peers, and orders for them\n"
+    "       weir test [SITE]                     the tests that sites bring, with stubs for backends\n"
     "       weir why REQUEST_ID [--json]         what the logs say of a request, and what to do\n"
     "       weir import nginx PATH [-o FOLDER]   weir's configuration for one of nginx\n"
     "       weir modules [NAME]                  installed modules, or a module's options\n"
@@ -148,6 +150,16 @@ static int why(const struct options *o)
     }
     load(&config, o); /* mistakes in it do not hide where the logs are */
     return why_main(&config, o->words[1], o->json);
+}
+
+static int test_sites(const struct options *o)
+{
+    static struct config config;
+
+    if (o->word_n > 2) {
+        return usage_error("one site, or none, is wanted after", o->words[0]);
+    }
+    return test_main(&config, o->config, o->word_n > 1 ? o->words[1] : NULL);
 }
 
 static int not_reached(const struct config *config)
@@ -422,14 +434,12 @@ static int import(char **argv)
 
 /* ---- words ---- */
 
-static const char *const later[] = {"test"};
-
 static const struct {
     const char *name;
     int (*fn)(const struct options *o);
 } commands[] = {{"diff", diff},     {"disable", disable}, {"enable", enable},
               {"explain", explain}, {"modules", modules}, {"peers", peers},
-              {"status", status}, {"why", why}};
+              {"status", status}, {"test", test_sites}, {"why", why}};
 
 static int run_command(const struct options *o)
 {
@@ -438,12 +448,6 @@ static int run_command(const struct options *o)
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(word, commands[i].name) == 0) {
             return commands[i].fn(o);
-        }
-    }
-    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-        if (strcmp(word, later[i]) == 0) {
-            fprintf(stderr, "weir: \"%s\" is not available in this version\n", word);
-            return EXIT_USAGE;
         }
     }
     return module_command(o);

@@ -42,8 +42,8 @@ struct conf {
 
 static const weir_opt opts[] = {
     {.name = "path",
-     .type = WEIR_T_STR,
-     .flags = WEIR_OPT_REQUIRED,
+     .type = WEIR_T_PATH,
+     .flags = WEIR_OPT_REQUIRED | WEIR_OPT_WRITTEN,
      .offset = offsetof(struct conf, path),
      .doc = "The file, \"stdout\", \"syslog:unix:/dev/log\" or \"syslog:udp://HOST:PORT\".",
      .example = "\"/var/log/weir/access.log\""},

@@ -18,7 +18,11 @@ struct store *conf_stores;
      .dflt = (default_), .doc = (doc_)}
 
 static const weir_opt zone_rows[] = {
-    ZONE("path", WEIR_T_PATH, path, NULL, "The folder of its files; absent: memory only."),
+    {.name = "path",
+     .type = WEIR_T_PATH,
+     .flags = WEIR_OPT_WRITTEN,
+     .offset = offsetof(struct zone_options, path),
+     .doc = "The folder of its files; absent: memory only."},
     ZONE("levels", WEIR_T_STR, levels, "1:2", "Characters of the names of folders in it."),
     {.name = "memory",
      .type = WEIR_T_SIZE,

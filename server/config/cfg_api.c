@@ -105,6 +105,9 @@ static const weir_upstream *cfg_api_upstream(weir_cfg *cfg, const char *opt, wei
 
 static int cfg_api_open_log(weir_cfg *cfg, const char *opt, const char *path)
 {
+    if (config_private) {
+        path = log_file_private(&cfg->config->arena, str_from(path)).p;
+    }
     int fd = log_file_open(cfg->config, path);
 
     if (fd < 0) {
@@ -144,7 +147,7 @@ static const void *cfg_api_tls_client(weir_cfg *cfg, const char *opt, const weir
     struct source at = place_of(cfg, opt);
     const struct module *module = keys_transport(cfg->config, &at);
 
-    if (!module) {
+    if (!module || config_private) {
         return NULL;
     }
     struct tls_client *made = arena_zalloc(&cfg->config->arena, sizeof(*made));

@@ -20,6 +20,7 @@
 #endif
 
 struct config *config_current;
+const char *config_private;
 
 /* ---- where modules are ---- */
 
@@ -179,7 +180,9 @@ bool config_load(struct config *config, const char *path, const weir_host *host)
 static struct log *open_log(struct config *config, const struct log_settings *settings,
                             const struct source *at)
 {
-    const char *path = settings->path.n ? settings->path.p : NULL;
+    const char *path = settings->path.n ? settings->path.p
+                       : config_private ? arena_printf(&config->arena, "%s/error.log", config_private).p
+                                        : NULL;
     bool is_stderr = !path || strcmp(path, "stderr") == 0;
     struct log *log = NULL;
 

@@ -152,6 +152,10 @@ void config_each_option(const struct config *config, const struct route *route,
 #define CONFIG_SECRET 32
 extern unsigned char config_secret[CONFIG_SECRET];
 
+/* `weir test`: the folder that all that is written goes to, whatever the configuration says. Names are not
+ * looked up then, keys are not read, and backends are plain HTTP. NULL: things are as configured. */
+extern const char *config_private;
+
 /* The configuration being loaded or run by this process; what weir_cfg_* works on. */
 extern struct config *config_current;
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/host_schema.h"
 
+#include "config/tests.h"
+
 #define KILO 1024ll
 #define MEGA (1024ll * 1024)
 #define SECOND 1000ll
@@ -12,10 +14,6 @@
 #define APART(name_, doc_)                                                                         \
     {                                                                                              \
         .name = (name_), .type = WEIR_T_STR, .flags = SCHEMA_APART, .doc = (doc_)                  \
-    }
-#define LATER(name_)                                                                               \
-    {                                                                                              \
-        .name = (name_), .type = WEIR_T_STR, .flags = SCHEMA_LATER                                 \
     }
 
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
@@ -472,6 +470,47 @@ static const weir_opt top_names[] = {
     APART("sites", "The sites."),
 };
 
+#define TEST(name_, type_, member_, ...)                                                           \
+    {                                                                                              \
+        .name = (name_), .type = (type_), AT(struct test, member_), __VA_ARGS__                    \
+    }
+
+static const weir_opt test_backend[] = {
+    TEST("status", WEIR_T_INT, backend.status, .dflt = "200", .max = 599,
+         .doc = "What backends answer; 0: they refuse the connection."),
+    TEST("headers", WEIR_T_MAP | WEIR_T_STR, backend.headers, .doc = "Fields of their answer."),
+    TEST("body", WEIR_T_STR, backend.body,
+         .doc = "Its body; absent: \"upstream NAME\" and the head of the request, as they got it."),
+};
+
+static const weir_opt test_expect[] = {
+    TEST("status", WEIR_T_INT, expect.status, .max = 599, .doc = "The status."),
+    TEST("site", WEIR_T_STR, expect.site, .doc = "The first name of the site that answers."),
+    TEST("route", WEIR_T_STR, expect.route, .doc = "The route's name; else its path or regex."),
+    TEST("upstream", WEIR_T_STR, expect.upstream,
+         .doc = "The upstream that was asked, by its name or address; \"\": none was."),
+    TEST("reason", WEIR_T_STR, expect.reason, .doc = "Why weir answers itself: $reason."),
+    /* A field that has to be absent is NAME = false. */
+    {.name = "headers",
+     .type = WEIR_T_MAP | WEIR_T_STR,
+     .flags = SCHEMA_APART,
+     .doc = "Fields of the answer and their values; false: there must be none."},
+    TEST("body", WEIR_T_STR, expect.body, .doc = "Text that the body has in it."),
+};
+
+static const weir_opt test_table[] = {
+    TEST("request", WEIR_T_STR, request, .flags = WEIR_OPT_REQUIRED,
+         .doc = "Method and URL; or method and path, for the site itself.",
+         .example = "\"GET https://example.com/static/x.css\""),
+    TEST("headers", WEIR_T_MAP | WEIR_T_STR, headers, .doc = "Fields of the request."),
+    TEST("body", WEIR_T_STR, body, .doc = "The request's body."),
+    TEST("from", WEIR_T_STR, from, .dflt = "127.0.0.1", .doc = "The client's address."),
+    {.name = "backend", GROUP(test_backend), .doc = "The backends that stand for the real ones."},
+    {.name = "expect",
+     GROUP(test_expect),
+     .doc = "What has to be; a text that begins with \"~\" is a regular expression."},
+};
+
 static const weir_opt site_names[] = {
     {.name = "satisfy",
      .type = WEIR_T_ENUM,
@@ -503,7 +542,13 @@ static const weir_opt site_names[] = {
     APART("order", "The order of modules in a phase."),
     APART("routes", "The routes."),
     ON_ERROR_ROW,
-    LATER("tests"),
+    {.name = "tests",
+     .type = WEIR_T_LIST | WEIR_T_GROUP,
+     .flags = SCHEMA_APART,
+     .sub = test_table,
+     .sub_n = WEIR_COUNT(test_table),
+     .item_size = sizeof(struct test),
+     .doc = "What the site promises to answer: weir test tries it."},
 };
 
 #define MATCH(name_, member_, doc_)                                                                \
@@ -589,6 +634,11 @@ struct rows client_rows(void)
 struct rows on_error_rows(void)
 {
     return ROWS(on_error_table);
+}
+
+struct rows test_rows(void)
+{
+    return ROWS(test_table);
 }
 
 struct rows upstream_rows(void)

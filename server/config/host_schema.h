@@ -50,5 +50,6 @@ struct rows log_rows(void);      /* struct log_settings */
 struct rows client_rows(void);   /* struct client_conf */
 struct rows on_error_rows(void); /* struct on_error_settings */
 struct rows upstream_rows(void); /* struct upstream_conf */
+struct rows test_rows(void);     /* struct test */
 
 #endif

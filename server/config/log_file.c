@@ -72,3 +72,18 @@ int log_file_open(const struct config *config, const char *path)
     }
     return fd;
 }
+
+weir_str log_file_private(struct arena *arena, weir_str path)
+{
+    size_t n = strlen(config_private);
+    const char *name = path.n > 200 ? path.p + path.n - 200 : path.p;
+
+    if (str_starts_with(path, (weir_str){config_private, n}) && path.p[n] == '/') {
+        return path;
+    }
+    weir_str text = arena_printf(arena, "%s/%s", config_private, name);
+    for (char *at = (char *)(uintptr_t)text.p + n + 1; *at; at++) {
+        *at = *at == '/' ? '_' : *at;
+    }
+    return text;
+}

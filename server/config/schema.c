@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "config/keys.h"
+#include "config/log_file.h"
 #include "config/source.h"
 #include "config/unit.h"
 #include "config/variables.h"
@@ -358,8 +359,12 @@ static bool read_path(struct reader *r, const weir_opt *row, const struct node *
         return wrong(r, node, "expected a path");
     }
     weir_str path = full_path(&r->config->arena, row, node);
+    bool is_private = config_private && row->flags & WEIR_OPT_WRITTEN && path.n;
+    if (is_private) {
+        path = log_file_private(&r->config->arena, path);
+    }
     *(weir_str *)out = path;
-    if (!is_special_path(row, node->v.s)) {
+    if (is_private || !is_special_path(row, node->v.s)) {
         note_path(r->config, path, row->flags);
     }
     return !(row->flags & (WEIR_OPT_FILE | WEIR_OPT_DIR)) || check_file(r, row, node, path);

@@ -206,8 +206,8 @@ static bool begin(struct client *client)
 {
     const struct listener *listener = client->listener;
 
-    client->state = listener->tls ? CLIENT_HANDSHAKE : CLIENT_IDLE;
-    if (!listener->tls) {
+    client->state = listener->transport.ops ? CLIENT_HANDSHAKE : CLIENT_IDLE;
+    if (!listener->transport.ops) {
         return true;
     }
     if (!io_start(&client->conn, &listener->transport, (const weir_listener *)listener, NULL,

@@ -7,5 +7,5 @@
 bool sandbox_enter(const struct config *config)
 {
     return !config->server.sandbox ||
-           (file_rules_enter(config) && syscall_filter_enter(&config->registry));
+           (file_rules_enter(config) && syscall_filter_enter(&config->registry, false));
 }

@@ -42,8 +42,8 @@ static const int allowed[] = {
     /* memory */
     SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_brk, SYS_mincore, SYS_msync,
     SYS_mlock, SYS_munlock,
-    /* sockets: socket() itself by family */
-    SYS_socketpair, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4, SYS_sendto,
+    /* sockets: those that reach others are apart */
+    SYS_socketpair, SYS_listen, SYS_accept, SYS_accept4, SYS_sendto,
     SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_shutdown,
     SYS_getsockname, SYS_getpeername, SYS_setsockopt, SYS_getsockopt,
     /* waiting, time */
@@ -229,6 +229,8 @@ static void allow_asking(struct program *program)
 
 static void allow_sockets(struct program *program)
 {
+    allow(program, SYS_connect);
+    allow(program, SYS_bind);
     when(program, SYS_socket, 10);
     load(program, argument(0));
     allow(program, AF_UNIX);
@@ -255,7 +257,7 @@ static void allow_modules(struct program *program, const struct registry *regist
 /* The kernel notes which numbers are allowed whatever their arguments are, and runs the program for
  * the others only. */
 #ifdef ARCHITECTURE
-static bool install(const struct registry *registry)
+static bool install(const struct registry *registry, bool alone)
 {
     static struct program program;
 
@@ -263,32 +265,37 @@ static bool install(const struct registry *registry)
     put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0));
     answer(&program, SECCOMP_RET_ERRNO | EPERM);
     load(&program, offsetof(struct seccomp_data, nr));
-    allow_modules(&program, registry);
+    if (!alone) {
+        allow_modules(&program, registry);
+    }
     for (size_t i = 0; i < WEIR_COUNT(allowed); i++) {
         allow(&program, (uint32_t)allowed[i]);
     }
     allow_threads(&program);
     allow_asking(&program);
-    allow_sockets(&program);
+    if (!alone) {
+        allow_sockets(&program);
+    }
     answer(&program, SECCOMP_RET_TRAP);
     struct sock_fprog whole = {.len = program.n, .filter = program.code};
     return !program.full && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole, 0, 0) == 0;
 }
 #endif
 
-bool syscall_filter_enter(const struct registry *registry)
+bool syscall_filter_enter(const struct registry *registry, bool alone)
 {
     /* A sanitizer's own threads and reports need more than a worker. */
 #if defined(ARCHITECTURE) && !defined(__SANITIZE_ADDRESS__)
     struct sigaction action = {.sa_sigaction = on_refused, .sa_flags = SA_SIGINFO};
 
     sigaction(SIGSYS, &action, NULL);
-    if (!install(registry)) {
+    if (!install(registry, alone)) {
         log_error("seccomp: %s; server.sandbox = false does without", strerror(errno));
         return false;
     }
 #else
     (void)registry;
+    (void)alone;
 #endif
     return true;
 }

@@ -6,7 +6,8 @@
 
 #include "module/registry.h"
 
-/* Needs no_new_privs. False after a line in the log. */
-bool syscall_filter_enter(const struct registry *registry);
+/* Needs no_new_privs. `alone`: what reaches other processes by sockets is refused, too. False after a
+ * line in the log. */
+bool syscall_filter_enter(const struct registry *registry, bool alone);
 
 #endif

@@ -137,10 +137,8 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void start_modules(void)
+void worker_start_modules(const struct registry *registry)
 {
-    const struct registry *registry = &current->registry;
-
     for (uint32_t i = 0; i < registry->module_n; i++) {
         const struct module *module = registry->modules[i];
 
@@ -179,7 +177,7 @@ _Noreturn void worker_main(struct config *config, const struct listen_fd *fds, u
     }
     clock_update();
     loop_init();
-    start_modules();
+    worker_start_modules(&config->registry);
     figures_start(config);
     event_assign(&event, loop.base, sock, EV_READ | EV_PERSIST, on_message, NULL);
     event_add(&event, NULL);

@@ -5,6 +5,9 @@
 
 #include "http/server.h"
 
+/* Has modules begin in this process. */
+void worker_start_modules(const struct registry *registry);
+
 /* Runs in the child after fork, until told to end; never returns. `fds` are what it accepts from;
  * lobby[0] brings connections of draining workers, lobby[1] takes this one's; `sock` leads to the
  * loader. */

@@ -931,7 +931,7 @@ static const struct source_ops exchange_source = {
 /* Said by modules that know of it. */
 static bool uses_own_codec(const weir_forward_conf *conf)
 {
-    return conf->size > offsetof(weir_forward_conf, own_codec) && conf->own_codec;
+    return conf->size > offsetof(weir_forward_conf, own_codec) && conf->own_codec && !peer_opener;
 }
 
 weir_rc exchange_start(struct weir_req *req, const weir_forward_conf *conf)

@@ -90,7 +90,7 @@ static void resolve(struct weir_peer *peer, struct arena *arena)
     struct addr addr;
     char host[256], port[8];
 
-    if (addr_parse(peer->name, 80, &addr) == 0) {
+    if (addr_parse(config_private ? STR("127.0.0.1") : peer->name, 80, &addr) == 0) {
         add_addr(peer, arena, &addr.sa, addr.len);
         return;
     }
@@ -218,6 +218,10 @@ struct upstream_group *group_create(struct arena *arena, struct upstream_conf *c
     for (uint32_t i = 0; i < conf->peer_n; i++) {
         uint32_t slot = state_slot(&group->map, conf->peers[i].address, PEER_CONFIGURED);
 
+        if (config_private) {
+            conf->peers[i].proxy_protocol = 0; /* nobody is there who would be told */
+        }
+
         struct weir_peer *peer = add_peer(group, arena, &conf->peers[i], slot);
 
         define_metrics(peer);
@@ -266,6 +270,8 @@ void group_sync(struct upstream_group *group)
 }
 
 /* ---- connections ---- */
+
+int (*peer_opener)(struct weir_peer *peer);
 
 static void unlink_idle(struct upconn *up)
 {
@@ -404,8 +410,8 @@ void pool_put(struct upconn *up)
     group->idle_n++;
 }
 
-bool peer_connect(struct weir_peer *peer, struct conn *conn, const struct tls_client *tls,
-                  weir_str name, void (*on_ready)(struct conn *), void (*on_timer)(struct timer *))
+/* Begins to connect; -1 with errno. */
+static int open_socket(struct weir_peer *peer)
 {
     const struct addr *addr = &peer->addrs[peer->addr_at % peer->addr_n];
     int family = addr->sa.sa_family;
@@ -413,7 +419,7 @@ bool peer_connect(struct weir_peer *peer, struct conn *conn, const struct tls_cl
     int on = 1;
 
     if (fd < 0) {
-        return false;
+        return -1;
     }
     if (family != AF_UNIX) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -424,6 +430,17 @@ bool peer_connect(struct weir_peer *peer, struct conn *conn, const struct tls_cl
         close(fd);
         peer->addr_at++;
         errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+bool peer_connect(struct weir_peer *peer, struct conn *conn, const struct tls_client *tls,
+                  weir_str name, void (*on_ready)(struct conn *), void (*on_timer)(struct timer *))
+{
+    int fd = peer_opener ? peer_opener(peer) : open_socket(peer);
+
+    if (fd < 0) {
         return false;
     }
     conn_open(conn, fd, true, on_ready, on_timer);

@@ -84,6 +84,10 @@ struct weir_upstream {
     const struct module *codec;  /* it is h2:// or h2s://; NULL: HTTP/1 */
 };
 
+/* Opens a connection to the peer in the network's place: a descriptor, or -1 with errno. NULL: the network
+ * it is. For `weir test`. */
+extern int (*peer_opener)(struct weir_peer *peer);
+
 /* Makes the run-time form of a configured group; names are looked up here. A name that does not
  * resolve is logged, and answers 502 until it does . */
 struct upstream_group *group_create(struct arena *arena, struct upstream_conf *conf);

@@ -160,6 +160,6 @@ const weir_upstream *upstream_resolve(struct config *config, weir_str url, weir_
     }
     weir_upstream *upstream = arena_zalloc(&config->arena, sizeof(*upstream));
     *upstream = (weir_upstream){.group = conf->group, .host = rest, .tls = tls,
-                                .codec = codec};
+                                .codec = config_private ? NULL : codec};
     return upstream;
 }
