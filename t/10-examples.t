@@ -18,7 +18,7 @@ for my $name (map { File::Basename::basename($_) } sort glob "$examples/*.conf")
     my $text = read_file("$examples/$name");
     $text =~ s/"\Q$_\E"/"$paths{$_}"/g for keys %paths;
     my ($status, undef, $said) = run_weir('-t', '-c', write_file("$dir/$name", $text));
-    is $status, 0, "$name loads" or diag $said;
+    is $status, 0, "P30: $name loads" or diag $said;
 }
 
 my ($status, $first) = run_weir('-T', '-c', "$examples/01-minimal.conf");

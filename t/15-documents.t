@@ -9,7 +9,7 @@ use Weir::Test;
 my $made = ($ENV{WEIR_BUILD} || source_dir() . '/build') . '/doc/generated';
 plan skip_all => "nothing was made in $made" unless -e "$made/stamp";
 my ($status, $out) = run_weir('-c', '/dev/null', 'modules', '--json');
-is $status, 0, 'every module loads';
+is $status, 0, 'P26: every module loads';
 my $all = decode_json($out);
 my @modules = @{ $all->{modules} };
 cmp_ok scalar @modules, '>', 10, 'there are modules';

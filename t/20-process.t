@@ -12,10 +12,12 @@ is get($weir, '/')->{body}, 'one', 'it serves';
 is scalar(my @workers = $weir->worker_pids), 2, 'two workers';
 
 ok $weir->reload($site =~ s/TEXT/two/r), 'a reload';
-is get($weir, '/')->{body}, 'two', 'is live when it says so';
-ok !$weir->reload('sites = ( { listen = "nonsense"; } );'), 'a wrong configuration is refused';
+is get($weir, '/')->{body}, 'two', 'row 80, P6: is live when it says so';
+ok !$weir->reload('sites = ( { listen = "nonsense"; } );'), 'row 80, row 84: a wrong configuration is refused';
+my ($refused, undef, $refusal) = run_weir('-c', $weir->{conf}, '-s', 'reload');
+like "$refused $refusal", qr/^[1-9]\d* .*weir\.conf:\d+: error/s, 'row 80, P6: weir -s reload says so, and fails';
 like $weir->{said}, qr/weir\.conf:\d+: error/, 'with the reason';
-is get($weir, '/')->{body}, 'two', 'and the old one goes on';
+is get($weir, '/')->{body}, 'two', 'row 80, row 84: and the old one goes on';
 $weir->configure($site =~ s/TEXT/two/r);
 
 my ($victim) = $weir->worker_pids;

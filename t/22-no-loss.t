@@ -70,7 +70,7 @@ for (my $i = 2; $i <= 41 || time < $end; $i++) {
     wait_for { counts()->{posts} > 20 * $i };
 }
 cmp_ok $n, '>=', 40, 'each generation answers from then on';
-ok wait_for { $generations->() == 1 }, 'old generations do not pile up';
+ok wait_for { $generations->() == 1 }, 'P5: old generations do not pile up';
 $settle->();
 my $after = memory();
 wait_for { ($after = memory()) < $before * 1.1 };
@@ -81,8 +81,8 @@ ok wait_for { my $c = counts(); $c->{echoes} > $last->{echoes} + 2 * $sockets &&
 write_file("$dir/counts.stop", '');
 wait_for { !-d "/proc/$load->{pid}" || waitpid($load->{pid}, 1) };
 my $c = counts();
-is_deeply [@{ $c->{failed} }[0 .. ($#{ $c->{failed} } < 9 ? $#{ $c->{failed} } : 9)]], [], 'nothing failed';
-is $c->{open}, $sockets, 'all WebSockets are open';
+is_deeply [@{ $c->{failed} }[0 .. ($#{ $c->{failed} } < 9 ? $#{ $c->{failed} } : 9)]], [], 'row 81, P4: nothing failed';
+is $c->{open}, $sockets, 'row 81, P5: all WebSockets are open';
 diag $weir->error_log if grep { !$_ } Test::More->builder->summary;
 note "$c->{posts} POSTs on $c->{connections} connections, $c->{h2} HTTP/2 requests in $c->{sessions} sessions, "
     . "$c->{echoes} echoes, at most $most generations at a time";

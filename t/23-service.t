@@ -13,7 +13,7 @@ wait_for { waitpid($pid, POSIX::WNOHANG()) == $pid };
 my $said = read_file("$dir/stdout");
 plan skip_all => 'this systemd-analyze judges no files' unless $said =~ /exposure level/;
 my ($level) = $said =~ /exposure level for weir\.service: ([\d.]+)/;
-cmp_ok $level, '<', 2, 'systemd-analyze security';
+cmp_ok $level, '<', 2, 'row 78: systemd-analyze security';
 unlike $said, qr/\xe2\x9c\x97 User=/, 'no process is root';
 is read_file("$dir/stderr"), '', 'every line is understood';
 done_testing;

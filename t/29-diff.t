@@ -27,7 +27,7 @@ is +($diff->())[0], 0, 'nor is it one that lines move or a default is written ou
 $weir->configure($text =~ s/text = "a"/text = "A"/r =~ s/weight = 3/weight = 4/r
     =~ s/\{ path = "\/b";.*?; \}; \}/{ path = "\/c"; respond = { text = "c"; }; }/r);
 my ($rc, $out) = $diff->();
-is $rc, 1, 'there are differences';
+is $rc, 1, 'row 83: there are differences';
 is_deeply [lines($out)], [
     '- sites[one.example].routes = /a, /b', '+ sites[one.example].routes = /a, /c',
     '- sites[one.example].routes[/a].respond.text = "a"', '+ sites[one.example].routes[/a].respond.text = "A"',
@@ -40,7 +40,7 @@ is_deeply [lines($out)], [
 like $out, qr/^\+ sites\[one\.example\]\.routes\[\/a\]\.respond\.text = "A"  # .*weir\.conf:\d+$/m, 'with its place';
 my ($one) = grep { $_->{option} =~ /weight/ } map { JSON::PP->new->decode($_) } split /\n/, ($diff->('--json'))[1];
 is_deeply [@{$one}{qw(running files)}], [3, 4], 'as JSON, too';
-like +($status->())[1], qr/^files +differ from what runs in \d+ options: weir diff shows them$/m, 'weir status says that they differ';
+like +($status->())[1], qr/^files +differ from what runs in \d+ options: weir diff shows them$/m, 'row 83: weir status says that they differ';
 is(JSON::PP->new->decode(($status->('--json'))[1])->{files}, 'differ', 'as JSON');
 ok $weir->reload, 'a reload';
 is +($diff->())[0], 0, 'ends that';

@@ -21,7 +21,7 @@ sub now_us { return clock_gettime(CLOCK_MONOTONIC) * 1e6 }
 
 my $text = 'sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; respond = { text = "TEXT"; }; } );';
 my $weir = weir($text);
-is told()->{READY}, 1, 'it is ready once it serves';
+is told()->{READY}, 1, 'row 78: it is ready once it serves';
 
 my $before = now_us();
 ok $weir->reload($text =~ s/TEXT/two/r), 'a reload';
@@ -29,13 +29,13 @@ my ($first, $second, $after) = (told(), told(), now_us());
 is $first->{RELOADING}, 1, 'is announced';
 ok $first->{MONOTONIC_USEC} >= $before && $first->{MONOTONIC_USEC} <= $after, 'with the time of its start'
     or diag "$before $first->{MONOTONIC_USEC} $after";
-is $second->{READY}, 1, 'and its end, which the answer does not precede';
+is $second->{READY}, 1, 'row 78: and its end, which the answer does not precede';
 
 ok !$weir->reload('nonsense'), 'a reload that is refused';
 ($first, $second) = (told(), told());
 is $first->{RELOADING}, 1, 'is announced';
 is $second->{READY}, 1, 'and ends, too';
-like $second->{STATUS}, qr/refused/, 'with a word of it';
+like $second->{STATUS}, qr/refused/, 'row 78: with a word of it';
 $weir->configure($text);
 
 $weir->signal('HUP');

@@ -70,7 +70,7 @@ for my $old (['0.1', 'kept_0_1'], ['0.2', 'kept_0_2']) {
     my ($abi, $name) = @$old;
     my $folder = source_dir() . "/t/abi/$abi";
     $said = `cc -std=c11 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden -I'$folder' '$folder/$name.c' -o '$made/$name.so' 2>&1`;
-    is $said, '', "a module for ABI $abi builds with that one's headers";
+    is $said, '', "P21: a module for ABI $abi builds with that one's headers";
 }
 my @backends = map { my $n = $_; backend(sub { my ($conn) = @_; $conn->answer(200, $n) }) } 1 .. 2;
 my $servers = join ', ', map { "\"127.0.0.1:$_->{port}\"" } @backends;

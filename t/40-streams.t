@@ -55,7 +55,7 @@ is get($weir, '/ws/')->{body}, 'none', 'row 46: a plain request has no Connectio
 
 $c = client($weir);
 $c->send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
-ok $c->until(qr/data: 1\n\n/), 'row 37: an event is passed on at once';
+ok $c->until(qr/data: 1\n\n/), 'row 37, P7: an event is passed on at once';
 $gate->open;
 ok $c->until(qr/data: 2\n\n/), 'and the next one';
 

@@ -43,7 +43,7 @@ make_certificate($dir, names => ['a.test']);
 chmod 0600, $files[1];
 my $new = on_disk($files[0]);
 isnt $new, $old, 'there is another on disk';
-ok all_serve('a.test', $new), 'it is used in both workers, without a reload';
+ok all_serve('a.test', $new), 'P23: it is used in both workers, without a reload';
 is served('other.test'), $other, 'another site keeps its own';
 is_deeply [sort $weir->worker_pids], \@workers, 'the workers are the same';
 ok $weir->logged(qr/site a\.test: changed files are in use/), 'the log tells';

@@ -51,7 +51,7 @@ sub s_client {
 
 my $said = s_client('a.test');
 like $said, qr/^a TLSv1\.3 a\.test \./m, 'row 14: TLS 1.3 by default';
-like $said, qr/CN = a\.test/, 'row 13: the certificate of the site by name';
+like $said, qr/CN = a\.test/, 'row 13, row 87: the certificate of the site by name';
 like s_client('a.test', '-tls1_2'), qr/^a TLSv1\.2/m, 'row 14: TLS 1.2 is spoken';
 unlike s_client('a.test', '-tls1_1', '-cipher', 'ALL@SECLEVEL=0'), qr/^a TLS/m, 'row 14: TLS 1.1 is refused';
 like s_client('a.test', '-tls1_2', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256'), qr/Peer signature type: RSA/,

@@ -49,7 +49,7 @@ for my $http ('--http1.1', '--http2-prior-knowledge') {
         for my $path ('/a.txt', '/p/html', '/p/chunked') {
             my $bytes = `curl -s $http -H 'Accept-Encoding: $coding' $base$path`;
             ok length $bytes && length $bytes < length($text) / 3, "$http $coding $path: smaller";
-            is decode($coding, $bytes), $text, 'and the same';
+            is decode($coding, $bytes), $text, 'row 88, P24: and the same';
         }
     }
 }
@@ -62,24 +62,25 @@ my @likes = (['gzip, br, zstd', 'zstd'], ['gzip, br', 'br'], ['gzip;q=1.0, br;q=
 is $coding->('/a.txt', $_->[0]), $_->[1], "Accept-Encoding: $_->[0]" for @likes;
 
 my $r = $get->('/a.txt', 'gzip');
-like $r->header('ETag'), qr/^W\/"/, 'a strong ETag becomes weak';
-is $r->header('Vary'), 'Accept-Encoding', 'Vary';
+like $r->header('ETag'), qr/^W\/"/, 'row 88, P24: a strong ETag becomes weak';
+is $r->header('Vary'), 'Accept-Encoding', 'row 88, P24: Vary';
 ok !$r->header('Content-Length') && !$r->header('Accept-Ranges'), 'no length, no ranges';
 my $plain = get($weir, '/a.txt');
-is $plain->header('Vary'), 'Accept-Encoding', 'Vary also for who gets none';
+is $plain->header('Vary'), 'Accept-Encoding', 'row 88, P24: Vary also for who gets none';
 is $plain->header('Content-Length'), length $text, 'who keeps the length';
 my $again = $get->('/a.txt', 'gzip', 'If-None-Match' => $r->header('ETag'));
 is $again->{status}, 304, 'the weak ETag is known again';
 is $again->header('ETag') . $again->header('Vary'), $r->header('ETag') . 'Accept-Encoding', '304 tells the same';
 my $part = $get->('/a.txt', 'gzip', Range => 'bytes=5-9');
-is "$part->{status} $part->{body} " . ($part->header('Content-Encoding') // 'plain'), '206 ' . substr($text, 5, 5) . ' plain', 'a part stays plain';
+is "$part->{status} $part->{body} " . ($part->header('Content-Encoding') // 'plain'), '206 ' . substr($text, 5, 5) . ' plain', 'row 88, P24: a part stays plain';
 my $head = request($weir, 'HEAD', '/a.txt', { 'Accept-Encoding' => 'gzip' });
 is $head->header('Content-Encoding'), 'gzip', 'HEAD tells what GET would';
 ok !$head->header('Content-Length'), 'and no length';
 is $coding->('/small.txt', 'gzip'), 'none', 'small bodies stay as they are';
 is $coding->('/a.png', 'gzip'), 'none', 'other types, too';
-is $coding->('/p/coded', 'gzip'), 'x-mine', 'nothing is coded twice';
-is $coding->('/p/keep', 'gzip'), 'none', 'no-transform';
+is $coding->('/p/coded', 'gzip'), 'x-mine', 'row 88, P24: nothing is coded twice';
+is $coding->('/p/keep', 'gzip'), 'none', 'row 88, P24: no-transform';
+is get($weir, '/a.txt', 'Accept-Encoding' => 'gzip', Via => '1.1 a')->header('Content-Encoding'), 'gzip', 'row 88, P24: a proxy in front does not end it';
 is $coding->('/off/a.txt', 'gzip'), 'none', 'compress = false';
 is $coding->('/c/a.txt', 'gzip, br', Cookie => 'a=b'), 'none', 'skip_cookies';
 is $coding->('/c/a.txt', 'gzip, br'), 'gzip', 'without a cookie';

@@ -170,7 +170,7 @@ words('/nobody/a?cc=max-age=60', 'MISS HIT', '... that of others is', 'Cache-Con
 # 71: Authorization.
 for my $user ('A', 'B', 'A') {
     $r = get($weir, '/mine?cc=max-age=60', Authorization => "Bearer $user");
-    is word($r) . " $r->{body}", "MISS body of /mine for Bearer $user", "row 71: what $user gets";
+    is word($r) . " $r->{body}", "MISS body of /mine for Bearer $user", "row 71, P16: what $user gets";
 }
 for my $cc ('public,max-age=60', 's-maxage=60', 'must-revalidate,max-age=60') {
     get($weir, "/shared?cc=$cc", Authorization => 'Bearer A');

@@ -34,7 +34,7 @@ for (split /\n/, $text->{body}) {
     $last = $value;
 }
 is_deeply \@wrong, [], 'every line is well-formed, families are in one piece, buckets rise';
-is $kind{weir_request_duration_seconds}, 'histogram', 'latency is a histogram';
+is $kind{weir_request_duration_seconds}, 'histogram', 'P19: latency is a histogram';
 is $value{'weir_responses_total{site="shop.example",class="2xx"}'}, 5, 'answers by site';
 is $value{'weir_reasons_total{reason="route_not_found"}'}, 1, 'reasons';
 is $value{qq[weir_request_duration_seconds_bucket{site="shop.example",le="+Inf"}]}, $value{'weir_request_duration_seconds_count{site="shop.example"}'},

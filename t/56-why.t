@@ -15,15 +15,15 @@ my $ask = sub { run_weir('-c', $weir->{conf}, 'why', @_) };
 my ($id) = get($weir, '/', Host => 'a')->{body} =~ /^request: ([0-9a-f]{32})$/m;
 ok $id, 'the error page has an id';
 my ($status, $said) = $ask->($id);
-is $status, 0, 'it is found';
+is $status, 0, 'row 82, P20: it is found';
 like $said, qr/\[id $id\] 502 connection_refused: "GET \/"/, 'the entry';
-like $said, qr/^  reason  connection_refused\n  advice  Nothing listens at the backend's address/m, 'reason and advice';
+like $said, qr/^  reason  connection_refused\n  advice  Nothing listens at the backend's address/m, 'row 82, P20: reason and advice';
 
 my ($other) = get($weir, '/none', Host => 'b')->{body} =~ /^request: ([0-9a-f]{32})$/m;
 rename "$weir->{dir}/b.log", "$weir->{dir}/b.log.1";
 ($status, $said) = $ask->($other, '--json');
 my ($entry) = @{ decode_json($said) };
-is "$entry->{reason} $entry->{file}", "file_not_found $weir->{dir}/b.log.1", "a site's own log, rotated; as JSON";
+is "$entry->{reason} $entry->{file}", "file_not_found $weir->{dir}/b.log.1", "row 17: a site's own log, rotated; as JSON";
 like $entry->{advice}, qr/static\.root/, 'with advice';
 
 my ($none, undef, $why) = $ask->('0' x 32);

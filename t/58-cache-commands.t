@@ -45,7 +45,7 @@ find(sub { $bytes += -s if -f && /^[0-9a-f]{32}$/ }, "$weir->{dir}/cache");
 is $stat->{bytes}, $bytes, '... in bytes, too';
 like $command->('stat', 'nozone'), qr/^1\|\|"nozone" is no zone of the cache; there are: .*files/, 'a zone that is none';
 like $command->('sta'), qr/^1\|\|weir cache: expected stat, ls or purge, found "sta"\nusage: weir cache stat/, 'a word that is none';
-like $command->('purge'), qr/^1\|\|.*usage: /s, 'purge alone';
+like $command->('P18: purge'), qr/^1\|\|.*usage: /s, 'purge alone';
 like $command->('purge', '/a/1'), qr/^1\|\|"\/a\/1": expected an URL as clients ask for it/, 'a path is no URL';
 
 # ls

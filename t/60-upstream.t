@@ -50,6 +50,12 @@ is get($weir, '/single')->{status}, 502, 'row 49: one peer' for 1 .. 5;
 $r = get($weir, '/single');
 like $r->{body}, qr/connection_refused/, 'row 49: is asked each time';
 like $weir->logged(qr/502 connection_refused/), qr/\[id [0-9a-f]{32}\].*127\.0\.0\.1:$dead/, 'row 17: the log names peer and id';
+my ($rc, $peers) = run_weir('-c', $weir->{conf}, 'peers', 'single');
+like $peers, qr/^  127\.0\.0\.1:$dead .*  last error connection_refused \d+ s ago, failing for \d+ s$/m, 'row 76: weir peers: the last error, and since when';
+like +(run_weir('-c', $weir->{conf}, 'status'))[1], qr/^single\n  127\.0\.0\.1:$dead .*last error connection_refused/m, 'row 76: weir status as well';
+like +(run_weir('-c', $weir->{conf}, 'peers', 'weighted'))[1], qr/^  127\.0\.0\.1:$b{a}{port} +up [^\n]*fails 0$/m, 'row 76: a peer that is well has none';
+my ($json) = map { JSON::PP::decode_json($_) } (run_weir('-c', $weir->{conf}, 'peers', 'single', '--json'))[1];
+is $json->{last_error}, 'connection_refused', 'row 76: as JSON';
 my $c = client($weir);
 for my $i (1 .. 6) {
     $c->send("GET /racy HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -59,7 +59,7 @@ like $weir->logged(qr/504 connection_write_timeout/), qr/127\.0\.0\.1:$stalled->
 $gate->open;
 
 $r = get($weir, '/head/40');
-is $r->{status}, 200, 'row 38: a head of 40 KiB';
+is $r->{status}, 200, 'row 38, P8: a head of 40 KiB';
 is length $r->header('X-Large'), 40 << 10, 'row 38: passes whole';
 is $r->header('X-Last') . $r->{body}, 'endok', 'row 38: with what follows';
 is get($weir, '/head/70')->{status}, 502, 'row 38: one of 70 KiB: 502';

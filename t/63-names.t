@@ -18,9 +18,9 @@ sites = ( { names = [ "a.test" ]; listen = [ "http://127.0.0.1:%port:web%" ];
 END
 my $ask = sub { return request($weir, 'GET', '/', { Host => $_[0] }) };
 
-is $ask->('b.test')->{body}, 'b', 'the other site serves';
-is $ask->('a.test')->{status}, 502, 'its own site answers 502';
+is $ask->('b.test')->{body}, 'b', 'P2: the other site serves';
+is $ask->('a.test')->{status}, 502, 'row 10: its own site answers 502';
 ok $weir->logged(qr/502 dns_error.*does not resolve/), 'the log has the reason';
 write_file("$dir/hosts", "127.0.0.1 localhost backend.weir-test.invalid\n");
-ok wait_for { $ask->('a.test')->{body} eq 'found' }, 'once the name resolves the site is back, without a reload';
+ok wait_for { $ask->('a.test')->{body} eq 'found' }, 'P2: once the name resolves the site is back, without a reload';
 done_testing;

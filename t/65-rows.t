@@ -8,7 +8,7 @@ use Weir::Test;
 
 my $files = new_dir();
 chmod 0755, $files;
-mkdir "$files/.well-known";
+mkdir "$files/$_" for 'sub', '.well-known';
 mkdir "$files/.well-known/acme-challenge";
 write_file("$files/.well-known/acme-challenge/token", 'proof');
 write_file("$files/page", 'a file');
@@ -31,6 +31,7 @@ sites = (
         headers = { request = { set = { X-Socket = "yes"; }; }; }; },
       { path = "/files/"; static = { mount = "$files"; }; },
       { path = "/made"; respond = { text = "made"; }; },
+      { path = "/debug/"; debug = true; },
       { path = "/small"; client = { max_body = 3; }; proxy = { to = "http://127.0.0.1:$backend->{port}"; }; },
       { path = "/gone"; proxy = { to = "http://127.0.0.1:$dead"; }; }
     ); },
@@ -53,18 +54,19 @@ is_deeply [ @{ $seen->() }{ 'x-socket', @five } ], [ 'yes', 'b.test', '127.0.0.1
 my %ask = (Connection => 'Upgrade', Upgrade => 'websocket', 'Sec-WebSocket-Version' => 13, 'Sec-WebSocket-Key' => 'AAAAAAAAAAAAAAAAAAAAAA==');
 is $b->('/ws/chat', %ask)->{status}, 101, 'row 7: an upgrade below /ws/';
 is $b->('/ws/chat')->{body}, 'plain /ws/chat', 'row 7: and a plain request there';
-is $a->('/any', %ask)->{status}, 101, 'row 44: an upgrade needs no setting';
+is $a->('/any', %ask)->{status}, 101, 'row 44, P15: an upgrade needs no setting';
 is $seen->()->{upgrade}, 'websocket', 'row 44: the backend sees it';
 is $backend->last_request->{version}, 'HTTP/1.1', 'row 44: in HTTP/1.1';
 
 # The same fields on every answer, whoever made it.
 my %answers = (
-    200 => $b->('/'), '200 (made)' => $b->('/made'), '200 (file)' => $b->('/files/page'),
+    200 => $b->('/'), '301 (a folder)' => $b->('/files/sub'), '200 (made)' => $b->('/made'), '200 (file)' => $b->('/files/page'),
     404 => $b->('/files/nothing'), 413 => request($weir, 'POST', '/small', { Host => 'b.test' }, 'four'), 502 => $b->('/gone'),
 );
 for my $name (sort keys %answers) {
     my $r = $answers{$name};
     is $r->{status}, $name =~ /(\d+)/ && $1, "an answer $name";
+    is $r->header('X-Frame-Options'), 'SAMEORIGIN', "row 18: on $name";
     is $r->header('X-Content-Type-Options'), 'nosniff', "row 19: on $name";
     is $r->header('X-XSS-Protection'), '1; mode=block', "row 20: on $name";
 }
@@ -84,4 +86,22 @@ is get($weir, '/.well-known/acme-challenge/token', Host => 'c.test')->{body}, 'p
 is get($weir, '/.well-known/other', Host => 'c.test')->{status}, 308, 'row 43: alone';
 
 is join(' ', map { $_->('/made')->{body} } $a, $b), 'plain /made made', 'row 1: two sites on one port';
+
+# Looking from outside.
+for my $path ('/files/page', '/files/sub', '/files/none', '/made', '/gone', '/x') {
+    my ($get, $head) = map { request($weir, $_, $path, { Host => 'b.test' }) } qw(GET HEAD);
+    is_deeply [$head->{status}, sort grep { !/^Date:/ } @{ $head->{lines} }], [$get->{status}, sort grep { !/^Date:/ } @{ $get->{lines} }], "row 73: HEAD $path has the fields of GET";
+    is $head->{body}, '', 'row 73: and no body';
+}
+my $port = $weir->port;
+SKIP: {
+    skip 'curl is not installed', 2 unless grep { -x "$_/curl" } split /:/, $ENV{PATH};
+    like `curl -sv -H 'Host: b.test' http://127.0.0.1:$port/made 2>&1 | grep '^<'`, qr{^< HTTP/1\.1 200 OK\r?\n(?:< [\w-]+: .*\r?\n)*< Content-Type: text/plain}, 'row 74: curl -sv shows the fields';
+    is `curl -s -H 'Host: b.test' http://localhost:$port/made`, 'made', 'row 75: a site by its Host';
+}
+my (undef, $explained) = run_weir('-c', $weir->{conf}, 'explain', '-H', 'Host: b.test', "http://127.0.0.1:$port/made?x");
+like $explained, qr/site +b\.test.*route +\/made.*respond/s, 'row 75: and explained' or diag $explained;
+like $b->('/debug/headers?a=b', 'X-Mine' => 'c')->{body}, qr{^GET /debug/headers\?a=b\n(?=.*^X-Mine: c$)(?=.*^client +127\.0\.0\.1$)(?=.*^query +a=b$)(?=.*^site +b\.test$).*^route +/debug/$}ms, 'row 77: the request as weir knows it';
+is $b->('/debug/headers')->header('Cache-Control'), 'no-store', 'row 77: for no cache';
+like $a->('/debug/headers')->{body}, qr/^plain/, 'row 77: nowhere but where it is asked for';
 done_testing;

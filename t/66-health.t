@@ -42,7 +42,7 @@ my $checks = sub { scalar grep { $_->{path} eq '/health' } $p{ $_[0] }->requests
 my $counts = sub { my %n; $n{ get($weir, '/app')->{body} }++ for 1 .. 8; return \%n };
 
 ok wait_for { $checks->('a') >= 2 && $checks->('b') >= 2 }, 'each peer is asked';
-is_deeply $counts->(), { a => 4, b => 4 }, 'row 55: both are well';
+is_deeply $counts->(), { a => 4, b => 4 }, 'row 55, P17: both are well';
 write_file("$dir/a-ill", '');
 like $weir->logged(qr/:$p{a}{port} is out/), qr/2 checks in a row failed: it answered 503/, 'row 55: a bad status puts a peer out, and the log has it';
 is_deeply $counts->(), { b => 8 }, 'row 55: for all workers';

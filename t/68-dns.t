@@ -57,12 +57,12 @@ for my $round (1 .. 3) {
     my $n = 2 + $round % 4;
     $answer->($n);
     $hup->();
-    ok wait_for { get($weir, '/app')->{body} eq "b$n" }, "the answer is 127.0.0.$n now, and requests go there";
+    ok wait_for { get($weir, '/app')->{body} eq "b$n" }, "P1: the answer is 127.0.0.$n now, and requests go there";
 }
 waitpid $wrk, 0;
 my $said = read_file("$dir/wrk");
 like $said, qr/(\d{2,}) requests in/, 'under load';
-unlike $said, qr/Non-2xx|Socket errors/, 'no request failed' or diag $said;
+unlike $said, qr/Non-2xx|Socket errors/, 'P1: no request failed' or diag $said;
 my $idle = sub { scalar grep { /ESTAB/ && /127\.0\.0\.[234]:$port\s*$/ } split /\n/, `ss -Htn dst 127.0.0.0/8 dport = :$port` };
 ok wait_for { $idle->() == 0 }, 'no connection to an address of the past is left' or diag `ss -Htn dport = :$port`;
 $server->stop;

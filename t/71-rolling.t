@@ -112,7 +112,7 @@ my $said = sub { # cycles, groups by their limit
     return $text =~ /^\{/ ? JSON::PP->new->decode($text) : { failed => ["no counts: $text"], map { $_ => 0 } qw(posts pauses reused) };
 };
 my $c = $said->($ENV{WEIR_STRESS} ? (50, 1000, 5, 5000) : (3, 1000));
-is_deeply $c->{failed}, [], "none of $c->{posts} POSTs failed in $c->{pauses} pauses about as long as the backend waits";
+is_deeply $c->{failed}, [], "P14: none of $c->{posts} POSTs failed in $c->{pauses} pauses about as long as the backend waits";
 cmp_ok $c->{pauses}, '>=', 3 * $clients, 'each connection had several';
 cmp_ok $c->{reused}, '>', 0, "and connections are used again ($c->{reused})";
 $c = $said->(200, 5);

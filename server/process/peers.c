@@ -24,6 +24,26 @@ static struct upstream_group *find(const struct config *config, weir_str name)
 
 /* ---- listing ---- */
 
+static unsigned long long seconds_since(uint64_t ms)
+{
+    return clock_now.ms > ms ? (clock_now.ms - ms) / 1000 : 0;
+}
+
+/* "  last error connection_refused 5 s ago, failing for 20 s" */
+static void print_error(const struct weir_peer *peer, weir_answer *answer)
+{
+    const struct peer_state *state = peer->state;
+    const char *error = peer_last_error(peer);
+    uint64_t since_ms = state->failing_since_ms;
+
+    if (error) {
+        fprintf(answer->out, "  last error %s %llu s ago", error, seconds_since(state->error_ms));
+        if (since_ms) {
+            fprintf(answer->out, ", failing for %llu s", seconds_since(since_ms));
+        }
+    }
+}
+
 static void print_row(const struct weir_peer *peer, weir_answer *answer)
 {
     const struct peer_state *state = peer->state;
@@ -34,10 +54,12 @@ static void print_row(const struct weir_peer *peer, weir_answer *answer)
         snprintf(note, sizeof(note), "  for %llu s more",
                  (unsigned long long)(out_ms - clock_now.ms + 999) / 1000);
     }
-    fprintf(answer->out, "  %-28.*s %-9s weight %-5lld in flight %-5u fails %u%s%s%s\n",
+    fprintf(answer->out, "  %-28.*s %-9s weight %-5lld in flight %-5u fails %u%s%s%s",
             (int)peer->name.n, peer->name.p, peer_standing(peer),
             (long long)peer_weight(peer), (unsigned)state->in_flight, (unsigned)state->fails,
             peer->conf->backup ? "  backup" : "", state->kind == PEER_ADDED ? "  added" : "", note);
+    print_error(peer, answer);
+    fputc('\n', answer->out);
 }
 
 static void print_json(const struct weir_peer *peer, weir_answer *answer)
@@ -55,6 +77,13 @@ static void print_json(const struct weir_peer *peer, weir_answer *answer)
     json_int(&json, "in_flight", state->in_flight);
     json_int(&json, "fails", state->fails);
     json_text(&json, "health", healthy <= HEALTH_DOWN ? health[healthy] : NULL);
+    json_text(&json, "last_error", peer_last_error(peer));
+    if (peer_last_error(peer)) {
+        json_int(&json, "last_error_s", (int64_t)seconds_since(state->error_ms));
+    }
+    if (state->failing_since_ms) {
+        json_int(&json, "failing_s", (int64_t)seconds_since(state->failing_since_ms));
+    }
     json_bool(&json, "backup", peer->conf->backup);
     json_bool(&json, "added", state->kind == PEER_ADDED);
     json_close(&json, '}');

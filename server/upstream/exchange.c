@@ -226,6 +226,9 @@ void exchange_failed(struct exchange *ex, weir_reason reason, const char *detail
                             (int)peer->name.n, peer->name.p, detail ? detail : "failed");
         detail = text.p;
     }
+    if (ex->attempt && ex->attempt->end_us == 0 && !idle_race) {
+        peer_note_error((struct weir_peer *)(uintptr_t)ex->attempt->peer, reason);
+    }
     exchange_attempt_done(ex, idle_race ? WEIR_PEER_ABORTED : WEIR_PEER_FAILED);
     drop_connection(ex);
     if (req->responded) {

@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define STATE_LAYOUT 1     /* of peer_state.h: grows when that changes */
+#define STATE_LAYOUT 2     /* of peer_state.h: grows when that changes */
 #define LOOKUP_AGAIN_MS 2000
 #define SURPLUS_MS 250     /* how long idle connections beyond `keepalive` wait to be used */
 #define IDLE_MARGIN_MS 500 /* a connection this close to the peer's own limit is not used again */

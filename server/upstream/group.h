@@ -107,6 +107,10 @@ struct weir_peer *group_pick(struct upstream_group *group, struct weir_req *req,
 /* A response's head came, after `usec`: a peer that was out is back, unless `eject` takes this for
  * a failure. */
 void peer_answered(struct weir_peer *peer, uint32_t status, uint64_t usec);
+/* An attempt, or a check (ERROR_CHECK), has failed: for who asks what is wrong with the peer. */
+void peer_note_error(struct weir_peer *peer, uint32_t error);
+/* The last error in one word; NULL: there was none. */
+const char *peer_last_error(const struct weir_peer *peer);
 /* How the attempt ended; every pick is answered by one of these. */
 void peer_done(struct weir_peer *peer, weir_outcome outcome, uint64_t usec);
 /* An active check ended. */

@@ -309,6 +309,33 @@ static void count_answer(struct weir_peer *peer, bool is_bad)
     }
 }
 
+void peer_note_error(struct weir_peer *peer, uint32_t error)
+{
+    struct peer_state *state = peer->state;
+    uint64_t fine = 0;
+
+    state->error = error;
+    state->error_ms = clock_now.ms;
+    atomic_compare_exchange_strong(&state->failing_since_ms, &fine, clock_now.ms);
+}
+
+const char *peer_last_error(const struct weir_peer *peer)
+{
+    uint32_t error = peer->state->error;
+
+    return error == ERROR_CHECK            ? "check_failed"
+           : error && error < WEIR_REASON_COUNT ? reason_name((weir_reason)error).p
+                                                : NULL;
+}
+
+/* Written only where it says something else: all workers look at it. */
+static void went_well(struct peer_state *state)
+{
+    if (state->failing_since_ms) {
+        state->failing_since_ms = 0;
+    }
+}
+
 void peer_answered(struct weir_peer *peer, uint32_t status, uint64_t usec)
 {
     const struct upstream_conf *conf = peer->group->conf;
@@ -320,6 +347,9 @@ void peer_answered(struct weir_peer *peer, uint32_t status, uint64_t usec)
         count_answer(peer, is_bad);
     } else if (is_bad) {
         note_failure(peer);
+    }
+    if (!is_bad) {
+        went_well(state);
     }
     if (!is_bad && state->out_until_ms && atomic_exchange(&state->out_until_ms, 0)) {
         state->back_since_ms = clock_now.ms;
@@ -351,6 +381,7 @@ static void check_went_well(struct weir_peer *peer)
     struct peer_state *state = peer->state;
     bool is_first = state->health == HEALTH_UNKNOWN;
 
+    went_well(state);
     state->fall = 0;
     if (state->health == HEALTH_UP ||
         (++state->rise < (uint64_t)peer->group->conf->health.rise && !is_first)) {
@@ -373,6 +404,7 @@ void peer_checked(struct weir_peer *peer, bool is_well, const char *why)
         check_went_well(peer);
         return;
     }
+    peer_note_error(peer, ERROR_CHECK);
     state->rise = 0;
     if (state->health == HEALTH_DOWN ||
         ++state->fall < (uint64_t)peer->group->conf->health.fall) {

@@ -34,6 +34,8 @@ enum peer_health {
     HEALTH_DOWN
 };
 
+#define ERROR_CHECK UINT32_MAX /* an active check failed */
+
 struct peer_state {
     _Alignas(64) _Atomic uint32_t in_flight;
     _Atomic uint32_t fails;          /* in the window that began at fail_since_ms */
@@ -46,6 +48,9 @@ struct peer_state {
     _Atomic uint32_t weight;         /* ordered at run time; 0: as configured */
     _Atomic uint32_t health;         /* enum peer_health */
     _Atomic uint32_t rise, fall;     /* checks in a row that went well, that failed */
+    _Atomic uint32_t error;          /* the last one: a weir_reason, or ERROR_CHECK; 0: none yet */
+    _Atomic uint64_t error_ms;       /* when that was */
+    _Atomic uint64_t failing_since_ms; /* nothing has gone well since; 0: the last attempt did */
     _Atomic uint32_t kind;           /* enum peer_kind; written last when a slot is taken */
     char address[ADDR_TEXT];
 };
