@@ -14,7 +14,7 @@ my ($rate, $burst) = (20, 40);
 my $conf = <<"END";
 limit = { shared = { key = "\$arg_k"; rate = "${rate}r/s"; store = "redis://:secret\@127.0.0.1:$port/1"; }; };
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; respond = { text = "hi"; }; limit = { zone = "shared"; burst = $burst; };
-  client = { keepalive_requests = 1000000; }; } );
+  client = { keepalive_requests = 1000000; }; routes = ( { path = "/status"; status = true; limit = false; respond = false; } ); } );
 END
 my @weir = map { weir($conf) } 1, 2;
 
@@ -55,4 +55,17 @@ for my $weir (@weir) {
 }
 ($n, $model) = admitted("d", 3);
 cmp_ok abs($n - $model), '<', 0.1 * $model, "together again: $n of " . int $model;
+
+# Full, it refuses every change: that is counted, and not logged each time.
+my $admin = client($port);
+$admin->send("AUTH secret\r\nCONFIG SET maxmemory 1\r\n");
+$admin->until(qr/OK.*OK/s);
+my $errors = 0;
+ok wait_for {
+    get($weir[0], '/?k=' . rand);
+    ($errors) = get($weir[0], '/status/metrics')->{body} =~ /^weir_limit_store_errors_total (\d+)/m;
+    $errors >= 5;
+}, 'errors are counted';
+my $lines = () = $weir[0]->error_log =~ /redis \S+ says: OOM/g;
+ok $lines > 0 && $lines < $errors, "and logged, but not each ($lines of $errors)";
 done_testing;

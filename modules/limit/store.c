@@ -12,6 +12,7 @@
 
 #define FLUSH_MS 50
 #define AWAY_MS 1000    /* between two attempts to connect */
+#define COMPLAIN_MS 10000 /* between two lines about errors */
 #define PATIENCE_MS 2000 /* for an answer */
 #define SLOTS 1024      /* keys that are told at a time; a power of two */
 #define PROBES 16
@@ -28,6 +29,8 @@ static const char script[] =
     "due = due + tonumber(ARGV[1]) "
     "redis.call('SET', KEYS[1], string.format('%.0f', due), 'PX', math.ceil((due - now) / 1000) + 1000) "
     "return due - now";
+
+static uint32_t errors; /* metric */
 
 struct entry {
     uint64_t hash; /* 0: free */
@@ -48,6 +51,7 @@ struct store {
     uint64_t tried_ms, sent_ms;
     uint32_t unanswered;
     bool is_ready, is_away;   /* is_away: it was logged */
+    uint64_t complained_ms, silent; /* errors that were not logged since then */
     uint32_t dirty;           /* entries in use */
     struct entry entries[SLOTS];
 };
@@ -134,6 +138,22 @@ static void note_here(struct store *store)
     }
 }
 
+/* It may say the same to thousands of questions. */
+static void complain(struct store *store, const char *what)
+{
+    uint64_t now_ms = weir_now_ms();
+
+    weir_metric_add(errors, 1);
+    if (store->complained_ms && now_ms - store->complained_ms < COMPLAIN_MS) {
+        store->silent++;
+        return;
+    }
+    weir_log(WEIR_LOG_ERROR, NULL, "limit zone %s: redis %s:%d says: %s (%llu more errors since the line before)",
+             store->zone->name.p, store->host, store->port, what, (unsigned long long)store->silent);
+    store->complained_ms = now_ms;
+    store->silent = 0;
+}
+
 static void on_connect(const redisAsyncContext *redis, int status)
 {
     struct store *store = redis->data;
@@ -156,7 +176,7 @@ static void on_hello(redisAsyncContext *redis, void *reply_, void *arg)
 
     (void)arg;
     if (reply && reply->type == REDIS_REPLY_ERROR) {
-        weir_log(WEIR_LOG_ERROR, NULL, "limit zone %s: redis says: %s", store->zone->name.p, reply->str);
+        complain(store, reply->str);
     } else if (reply) {
         note_here(store);
     }
@@ -218,7 +238,7 @@ static void on_answer(redisAsyncContext *redis, void *reply_, void *arg)
     if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0) {
         learn(store, question->hash, (uint64_t)reply->integer);
     } else if (reply && reply->type == REDIS_REPLY_ERROR) {
-        weir_log(WEIR_LOG_ERROR, NULL, "limit zone %s: redis says: %s", store->zone->name.p, reply->str);
+        complain(store, reply->str);
     }
     free(question);
 }
@@ -390,6 +410,8 @@ bool store_open(weir_cfg *cfg, struct zone *zone)
     struct store *store = weir_cfg_alloc(cfg, sizeof(*store));
     char host[256] = "";
 
+    errors = weir_cfg_metric(cfg, "store_errors_total", WEIR_METRIC_COUNTER, NULL,
+                             "Answers of Redis that were errors.");
     store->zone = zone;
     if (!parse_url(zone, host, store)) {
         weir_cfg_error(cfg, zone->name.p, "store \"%s\": expected \"redis://HOST:PORT/DB\", with "
