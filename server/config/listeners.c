@@ -208,7 +208,9 @@ static void listen_at(struct config *config, struct site *site, const struct nod
         }
         for (const struct node *key = item->first; key; key = key->next) {
             if (!str_eq(key->name, STR("at")) && !node_is_false(key)) {
-                error_at(config, &key->at, "listen.%s is not supported by this version of weir",
+                error_at(config, &key->at,
+                         "listen.%s: a listener has an address only: settings stand at the top "
+                         "level, in a site or in a route",
                          key->name.p);
             }
         }
