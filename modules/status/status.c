@@ -335,6 +335,7 @@ static const weir_handler_ops handler = {.size = sizeof(handler), .start = start
 static const weir_module module = {
     WEIR_MODULE_HEAD("status", "1.0"),
     .doc = "Serves what is counted: for Prometheus, as JSON, and as a page.",
+    .flags = WEIR_MODULE_ESSENTIAL,
     .scopes = WEIR_S_SITE | WEIR_S_ROUTE,
     .opts = opts,
     .opt_n = WEIR_COUNT(opts),

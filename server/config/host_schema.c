@@ -126,7 +126,8 @@ static const weir_opt server_table[] = {
      .type = WEIR_T_SIZE,
      AT(struct server_conf, worker_memory),
      .dflt = "0",
-     .doc = "The most that a worker may allocate: one that needs more ends, the module named, and is "
+     .doc = "The most that a worker may allocate. When four fifths are in use it refuses further requests "
+            "(503) but those for its status; one that needs more ends, the module named, and is "
             "replaced; 0: no limit."},
     {.name = "sandbox",
      .type = WEIR_T_BOOL,
@@ -194,7 +195,20 @@ static const weir_opt client_table[] = {
      .type = WEIR_T_SIZE,
      AT(struct client_conf, min_rate),
      .dflt = "0",
-     .doc = "Bytes per second that a client has to keep up after 10 s (408); 0: none."},
+     .doc = "Bytes per second of a request's body that a client has to keep up on average while it is "
+            "waited for (408); 0: none."},
+    {.name = "min_response_rate",
+     .type = WEIR_T_SIZE,
+     AT(struct client_conf, min_response_rate),
+     .dflt = "0",
+     .doc = "Bytes per second of a response that a client has to take on average while it is waited "
+            "for; else its connection is cut. 0: none."},
+    {.name = "min_rate_grace",
+     .type = WEIR_T_DURATION,
+     AT(struct client_conf, min_rate_grace_ms),
+     .dflt = "10s",
+     .max = DAY,
+     .doc = "How long a client may be waited for before min_rate and min_response_rate hold."},
     {.name = "encoded_slash",
      .type = WEIR_T_ENUM,
      .names = slashes,

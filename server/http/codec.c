@@ -106,6 +106,7 @@ enum codec_sent codec_send(struct weir_conn *codec)
 
         if (before != codec->out.bytes) {
             codec->moved_ms = clock_now.ms;
+            codec->sent += before - codec->out.bytes;
         }
         if (sent < 0) {
             return sent == -EAGAIN ? CODEC_BLOCKED : CODEC_BROKEN;

@@ -21,6 +21,7 @@ struct weir_conn {
     bool is_over;           /* the codec has nothing more to say */
     bool has_failed;        /* the other side's bytes made no sense */
     uint64_t moved_ms;      /* when bytes last moved */
+    uint64_t sent;          /* bytes */
     uint64_t came_ms;       /* when some last came */
 };
 

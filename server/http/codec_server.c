@@ -24,6 +24,8 @@ struct codec_server {
     struct weir_req *streams;
     uint32_t stream_n;
     struct weir_req *watched; /* somebody has to know whether it ends */
+    struct pace pace; /* at which the client takes what there is for it */
+    uint64_t paced_from; /* codec.sent when that began */
     uint32_t drains; /* how often the codec was told to end */
 };
 
@@ -218,6 +220,8 @@ static void want_body(struct weir_req *req)
     acknowledge(req);
     if (!chain_is_empty(&req->body_in) || req->body_in_done) {
         deliver(req);
+    } else {
+        pace_start(&req->body_pace);
     }
 }
 
@@ -464,6 +468,7 @@ static void stream_body(struct weir_stream *stream, const char *p, size_t n)
 
     req->body_in_total += n;
     req->moved_ms = clock_now.ms;
+    pace_stop(&req->body_pace);
     if (req->finished || req->aborted || (req->responded && !req->source)) {
         skip_body(req, n);
     } else {
@@ -623,6 +628,52 @@ void codec_server_process(struct client *client)
     pump(server);
 }
 
+static bool waits_for_body(const struct weir_req *req)
+{
+    return req->wants_body && !req->responded && !req->upgraded;
+}
+
+static bool has_output(const struct codec_server *server)
+{
+    for (const struct weir_req *req = server->streams; req; req = req->next) {
+        if (!chain_is_empty(&req->out)) {
+            return true;
+        }
+    }
+    return !chain_is_empty(&server->codec.out);
+}
+
+/* Of the connection: its streams share what the client takes. */
+static bool takes_slowly(struct codec_server *server)
+{
+    const struct client_conf *limits = client_limits(server->client);
+
+    if (!limits->min_response_rate) {
+        return false;
+    }
+    if (!has_output(server)) {
+        server->pace = (struct pace){0};
+        return false;
+    }
+    if (!server->pace.since_ms) {
+        server->paced_from = server->codec.sent;
+        pace_start(&server->pace);
+    }
+    uint64_t sent = server->codec.sent - server->paced_from;
+    uint64_t unsent = conn_unsent(&server->client->conn);
+    return pace_is_slow(&server->pace, sent > unsent ? sent - unsent : 0,
+                        limits->min_response_rate, limits->min_rate_grace_ms);
+}
+
+static void end_slow(struct codec_server *server)
+{
+    for (struct weir_req *req = server->streams; req; req = req->next) {
+        req->reason_detail = "the client takes less than client.min_response_rate";
+        req->reason = WEIR_REASON_CLIENT_GONE;
+    }
+    client_close(server->client);
+}
+
 /* What makes no progress is ended: a slow client, or one that does not send. */
 static void sweep(struct codec_server *server)
 {
@@ -633,10 +684,13 @@ static void sweep(struct codec_server *server)
         uint64_t rest_ms = clock_now.ms - req->moved_ms;
 
         next = req->next;
-        if (req->wants_body && !req->responded && !req->upgraded &&
-            rest_ms > limits->body_timeout_ms) {
+        if (waits_for_body(req) && rest_ms > limits->body_timeout_ms) {
             fail_body(req, 408, WEIR_REASON_REQUEST_TIMEOUT,
                       "the request's body made no progress for client.body_timeout");
+        } else if (waits_for_body(req) && pace_is_slow(&req->body_pace, req->body_in_total,
+                                                       limits->min_rate, limits->min_rate_grace_ms)) {
+            fail_body(req, 408, WEIR_REASON_REQUEST_TIMEOUT,
+                      "the request's body comes slower than client.min_rate");
         } else if (req->finished && chain_is_empty(&req->out) && !req->body_in_done &&
                    rest_ms > SKIP_MS) {
             skip_body(req, SKIP_MAX + 1);
@@ -677,6 +731,10 @@ void codec_server_on_timer(struct client *client)
     if (!chain_is_empty(&server->codec.out) &&
         clock_now.ms - server->codec.moved_ms > client_limits(client)->send_timeout_ms) {
         client_close(client);
+        return;
+    }
+    if (takes_slowly(server)) {
+        end_slow(server);
         return;
     }
     sweep(server);

@@ -16,7 +16,6 @@
 
 #define PROBE_MS 2000        /* how often a client that has ended its side is asked whether it waits */
 #define SKIP_MAX (256 * 1024) /* bytes of an unread request body that are read to keep a connection */
-#define MIN_RATE_GRACE_MS 10000
 
 static void client_abort(struct client *client)
 {
@@ -156,12 +155,41 @@ static bool body_is_too_large(const struct weir_req *req)
     return req->limits->max_body && req->body_in_total > req->limits->max_body;
 }
 
-/* client.min_rate, after its grace: a body that drips in would otherwise meet every deadline. */
-static bool is_too_slow(const struct weir_req *req)
+/* A body that drips in would otherwise meet every deadline. */
+static bool sends_slowly(const struct weir_req *req)
 {
-    uint64_t ms = (clock_us() - req->start_us) / 1000;
+    return pace_is_slow(&req->body_pace, req->body_in_total, req->limits->min_rate,
+                        req->limits->min_rate_grace_ms);
+}
 
-    return ms > MIN_RATE_GRACE_MS && req->body_in_total < req->limits->min_rate * ms / 1000;
+/* Only what has reached it counts: sockets take a lot for nobody. */
+static bool takes_slowly(const struct weir_req *req)
+{
+    const struct client_conf *limits = req->limits;
+
+    if (!limits || !limits->min_response_rate) {
+        return false;
+    }
+    uint64_t unsent = conn_unsent(&req->client->conn);
+    return pace_is_slow(&req->out_pace, req->bytes_sent > unsent ? req->bytes_sent - unsent : 0,
+                        limits->min_response_rate, limits->min_rate_grace_ms);
+}
+
+static void wait_for_body(struct client *client)
+{
+    struct weir_req *req = client->req;
+
+    if (!req->body_pace.since_ms) {
+        req->moved_ms = clock_now.ms;
+        pace_start(&req->body_pace);
+    }
+    client_set_timer(client, pace_wait_ms(req->limits->body_timeout_ms, req->limits->min_rate));
+}
+
+static void fail_slow_body(struct client *client)
+{
+    body_failed(client, 408, WEIR_REASON_REQUEST_TIMEOUT,
+                "the request's body comes slower than client.min_rate");
 }
 
 /* Reads and hands on the request body while the source wants it. */
@@ -172,7 +200,7 @@ static void pump_body(struct client *client)
     while (client->req == req && req->wants_body && !req->body_in_done) {
         if (!client->in) {
             if (!client->conn.can_read) {
-                client_set_timer(client, req->limits->body_timeout_ms);
+                wait_for_body(client);
                 return;
             }
             make_room(client, BUF_SIZE / 2);
@@ -188,6 +216,7 @@ static void pump_body(struct client *client)
                 return;
             }
         }
+        pace_stop(&req->body_pace);
         if (!decode_body(client)) {
             body_failed(client, 400, WEIR_REASON_HTTP_REQUEST_ERROR,
                         "the request body's chunked coding is malformed");
@@ -197,9 +226,8 @@ static void pump_body(struct client *client)
             body_failed(client, 413, WEIR_REASON_REQUEST_TOO_LARGE, NULL);
             return;
         }
-        if (req->limits->min_rate && !req->body_in_done && is_too_slow(req)) {
-            body_failed(client, 408, WEIR_REASON_REQUEST_TIMEOUT,
-                        "the request's body comes slower than client.min_rate");
+        if (!req->body_in_done && sends_slowly(req)) {
+            fail_slow_body(client);
             return;
         }
         if (!chain_is_empty(&req->body_in) || req->body_in_done) {
@@ -271,6 +299,16 @@ static void request_done(struct client *client)
     }
 }
 
+static void wait_for_room(struct client *client)
+{
+    struct weir_req *req = client->req;
+    const struct client_conf *limits = client_limits(client);
+
+    req->moved_ms = clock_now.ms;
+    pace_start(&req->out_pace);
+    client_set_timer(client, pace_wait_ms(limits->send_timeout_ms, limits->min_response_rate));
+}
+
 static bool flush_now(struct client *client)
 {
     struct weir_req *req = client->req;
@@ -284,10 +322,11 @@ static bool flush_now(struct client *client)
     req->bytes_sent += before - req->out.bytes;
     if (rc == -EAGAIN) {
         if (before != req->out.bytes || client->conn.timer.deadline_ms == 0) {
-            client_set_timer(client, req->limits ? req->limits->send_timeout_ms : 60000);
+            wait_for_room(client);
         }
         return true;
     }
+    pace_stop(&req->out_pace);
     if (rc < 0) {
         req->reason = req->reason ? req->reason : WEIR_REASON_CLIENT_GONE;
         client_close(client);
@@ -599,6 +638,36 @@ void http1_process(struct client *client)
     client_leave(client, outermost);
 }
 
+static void body_is_late(struct client *client)
+{
+    const struct weir_req *req = client->req;
+
+    if (sends_slowly(req)) {
+        fail_slow_body(client);
+    } else if (clock_now.ms - req->moved_ms < req->limits->body_timeout_ms) {
+        wait_for_body(client);
+    } else {
+        body_failed(client, 408, WEIR_REASON_REQUEST_TIMEOUT,
+                    "the request's body made no progress for client.body_timeout");
+    }
+}
+
+static void taking_is_late(struct client *client)
+{
+    struct weir_req *req = client->req;
+    const struct client_conf *limits = client_limits(client);
+    bool is_slow = takes_slowly(req);
+
+    if (!is_slow && clock_now.ms - req->moved_ms < limits->send_timeout_ms) {
+        client_set_timer(client, pace_wait_ms(limits->send_timeout_ms, limits->min_response_rate));
+        return;
+    }
+    req->reason = WEIR_REASON_CLIENT_GONE;
+    req->reason_detail = is_slow ? "the client takes less than client.min_response_rate"
+                                 : "the client took nothing for client.send_timeout";
+    client_abort(client);
+}
+
 void http1_on_timer(struct client *client)
 {
     switch (client->state) {
@@ -612,12 +681,9 @@ void http1_on_timer(struct client *client)
         if (may_have_left(client)) {
             probe(client);
         } else if (client->req->wants_body && !client->req->responded) {
-            body_failed(client, 408, WEIR_REASON_REQUEST_TIMEOUT,
-                        "the request's body made no progress for client.body_timeout");
+            body_is_late(client);
         } else {
-            client->req->reason = WEIR_REASON_CLIENT_GONE;
-            client->req->reason_detail = "the client took nothing for client.send_timeout";
-            client_abort(client);
+            taking_is_late(client);
         }
         break;
     default:

@@ -713,6 +713,21 @@ static bool is_closed(struct weir_req *req)
     return true;
 }
 
+/* What is under way needs the rest of the memory, and gives back what it has; when nothing is, somebody
+ * leaks, and this worker had better come to its end. True: a reply was made. */
+static bool is_shed(struct weir_req *req)
+{
+    const struct module *handler = req->plan->handler;
+
+    if (!memory_is_short() || traffic_live() < 2 || (handler && handler->desc->flags & WEIR_MODULE_ESSENTIAL)) {
+        return false;
+    }
+    req->close_after = true;
+    request_reply(req, 503, WEIR_REASON_LIMIT_EXCEEDED, (weir_str){0}, (weir_str){0},
+                  "four fifths of server.worker_memory are in use: no more is begun until less is");
+    return true;
+}
+
 static const enum phase phase_of_step[] = {
     [STEP_START] = PHASE_START,     [STEP_REWRITE] = PHASE_REWRITE, [STEP_LIMIT] = PHASE_LIMIT,
     [STEP_ACCESS] = PHASE_ACCESS,   [STEP_PREPARE] = PHASE_PREPARE, [STEP_LOOKUP] = PHASE_LOOKUP,
@@ -731,7 +746,7 @@ static bool step_over(struct weir_req *req)
         return true;
     case STEP_REWRITE:
         return rewritten_again(req) &&
-               (req->step != STEP_LIMIT || (!is_closed(req) && body_is_allowed(req)));
+               (req->step != STEP_LIMIT || (!is_closed(req) && !is_shed(req) && body_is_allowed(req)));
     default:
         return true;
     }

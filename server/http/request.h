@@ -9,6 +9,7 @@
 
 #include "base/chain.h"
 #include "http/http1_parse.h"
+#include "http/pace.h"
 #include "http/site.h"
 #include "http/stream.h"
 #include "http/uri.h"
@@ -92,7 +93,8 @@ struct weir_req {
     bool is_extended_connect;        /* RFC 8441: the body is a tunnel's way in */
     uint64_t body_skipped;           /* bytes dropped after the answer */
     uint64_t body_acked;             /* bytes that made room for others in a codec's window */
-    uint64_t moved_ms;               /* when a codec's stream last made progress */
+    uint64_t moved_ms;               /* when the body that is waited for, or taken, last moved */
+    struct pace body_pace, out_pace; /* of the client: as it sends the body, and takes the response */
     struct request_filters *body_filters; /* of the request's body; NULL: none */
     struct fields request_trailers;
 

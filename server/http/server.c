@@ -69,6 +69,9 @@ static void on_accept(struct acceptor *acceptor, int fd, const struct addr *addr
         return;
     }
     client_open(acceptor->arg, fd, addr, key, true);
+    if (memory_is_short()) {
+        clients_give_way();
+    }
     if (client_count < connections_max || clients_draining) {
         return;
     }

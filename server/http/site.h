@@ -25,7 +25,8 @@ struct client_conf {
     uint64_t max_header; /* bytes of a head */
     int64_t max_headers; /* fields */
     uint64_t max_body;   /* bytes; 0: no limit */
-    uint64_t min_rate;   /* bytes per second after 10 s of grace; 0: none */
+    uint64_t min_rate, min_response_rate; /* bytes per second, of either body; 0: none */
+    uint64_t min_rate_grace_ms;
     uint32_t encoded_slash; /* enum encoded_slash */
     struct source max_body_source; /* where max_body was set, for the 413's log line */
 };

@@ -17,6 +17,7 @@ static struct traffic nobodys; /* requests for which there is no site */
 static uint32_t reasons[WEIR_REASON_COUNT];
 static uint32_t responses, failed;
 static uint32_t connections, accepted, live;
+static unsigned live_n;
 
 /* A label's value: quotes and backslashes are escaped. */
 static void put_label(char out[LABELS], const char *name, weir_str value)
@@ -199,7 +200,13 @@ void traffic_connection(int n)
 void traffic_begin(struct weir_req *req)
 {
     req->is_counted = true;
+    live_n++;
     metric_count(live, 1);
+}
+
+unsigned traffic_live(void)
+{
+    return live_n;
 }
 
 void traffic_end(const struct weir_req *req)
@@ -208,6 +215,7 @@ void traffic_end(const struct weir_req *req)
     unsigned class = req->status / 100;
 
     if (req->is_counted) {
+        live_n--;
         metric_count(live, -1);
     } else if (!req->responded) {
         return; /* part of a head came, and then nothing */

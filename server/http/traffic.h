@@ -23,6 +23,8 @@ void traffic_define(struct config *config);
 void traffic_connection(int n);
 void traffic_begin(struct weir_req *req);
 void traffic_end(const struct weir_req *req);
+/* How many are under way in this worker. */
+unsigned traffic_live(void);
 
 /* All responses of one worker slot so far, and those with a status of 500 and up. */
 void traffic_of_slot(uint32_t slot, int64_t *responses, int64_t *failed);

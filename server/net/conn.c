@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -233,6 +235,14 @@ ssize_t conn_read_some(struct conn *conn, struct buf *buf, size_t most)
         buf->used += (uint32_t)n;
     }
     return n;
+}
+
+uint64_t conn_unsent(const struct conn *conn)
+{
+    int n = 0;
+
+    return (ioctl(conn->fd, SIOCOUTQ, &n) == 0 && n > 0 ? (uint64_t)n : 0) +
+           (conn->io ? conn->io->out.bytes : 0);
 }
 
 ssize_t conn_splice_in(struct conn *conn, int pipe_fd, size_t n)

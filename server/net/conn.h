@@ -62,6 +62,9 @@ int conn_write(struct conn *conn, struct weir_chain *chain, bool more);
 /* Says the end of what is written: the other side reads it after the last byte. */
 void conn_shutdown(struct conn *conn);
 
+/* Bytes that were written and have not reached the other side. */
+uint64_t conn_unsent(const struct conn *conn);
+
 /* Splices up to `n` bytes from the socket (a plain one) into a pipe's write end; like conn_read(). */
 ssize_t conn_splice_in(struct conn *conn, int pipe_fd, size_t n);
 

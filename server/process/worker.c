@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/running.h"
 #include "http/server.h"
 #include "module/watch.h"
@@ -53,6 +54,7 @@ static void limit_memory(uint64_t bytes)
 {
     struct rlimit limit = {.rlim_cur = (rlim_t)bytes, .rlim_max = (rlim_t)bytes};
 
+    memory_watch(bytes);
     if (bytes && setrlimit(RLIMIT_DATA, &limit) != 0) {
         log_warn("server.worker_memory: %s", strerror(errno));
     }

@@ -163,7 +163,10 @@ enum {
     WEIR_MODULE_FAIL_CLOSED = 4,
     /* The handler goes by the decoded path: an escaped slash in it is refused with 400 before
      * the handler runs, unless client.encoded_slash says otherwise. */
-    WEIR_MODULE_DECODED_PATH = 8
+    WEIR_MODULE_DECODED_PATH = 8,
+    /* The handler serves who looks after weir: it goes on while a worker that is short of memory
+     * refuses everything else with 503. */
+    WEIR_MODULE_ESSENTIAL = 16
 };
 
 typedef struct weir_module {
