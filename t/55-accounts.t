@@ -15,12 +15,16 @@ my ($certificate, $key) = make_certificate($dir, names => ['shop.example']);
 my $backend = backend(sub { $_[0]->answer(200, 'answer' x 500, 'Content-Type' => 'text/plain') });
 my $peer = "127.0.0.1:$backend->{port}";
 my $weir = weir(<<"END", server => qq[modules_path = [ "$build/modules", "$mine" ];]);
+cache = { pages = { memory = "2m"; }; };
+limit = { few = { key = "\$remote_addr"; rate = "1r/m"; }; };
 map = { kind = { source = "\$request_method"; table = ( { value = "GET"; result = "one"; } ); default = "other"; }; };
 upstream = { api = { servers = [ "$peer", "$peer" ]; balance = "random_two"; }; };
 sites = ( { names = [ "shop.example" ]; default = true; http2 = { cleartext = true; };
   listen = [ "http://127.0.0.1:%port:web%", "https://127.0.0.1:%port:tls%" ];
   tls = { certificate = "$certificate"; key = "$key"; };
   routes = ( { path = "/status"; status = true; }, { path = "/slow"; crash = { mode = "slow"; }; respond = true; },
+    { path = "/pages"; proxy = { to = "http://api"; }; cache = { zone = "pages"; valid = [ "200 10m" ]; }; },
+    { path = "/few"; limit = { zone = "few"; burst = 0; }; respond = true; },
     { path = "/api"; proxy = { to = "http://api"; }; compress = { types = [ "text/plain" ]; };
       headers = { response = { set = { X-Kind = "\$kind"; }; }; }; } ); } );
 END
@@ -39,6 +43,13 @@ is $calls->{balance}{balancer}, $n, 'balancers';
 cmp_ok $calls->{map}{variable}, '>=', $n, 'variables';
 cmp_ok $calls->{compress}{response_body}, '>=', $n, 'body filters';
 cmp_ok $calls->{tls}{transport}, '>=', 2 * $n, 'transports';
+my $counted = sub { my ($line) = @_; get($weir, '/status/metrics')->{body} =~ /^\Q$line\E (\d+)$/m ? $1 : "no $line" };
+is $counted->('weir_tls_handshakes_total{outcome="full"}'), $n, 'handshakes';
+get($weir, '/pages') for 1 .. 4;
+is $counted->('weir_cache_requests_total{zone="pages",status="MISS"}'), 1, 'what the cache fetches';
+is $counted->('weir_cache_requests_total{zone="pages",status="HIT"}'), 3, 'and what it has';
+get($weir, '/few') for 1 .. 3;
+is $counted->('weir_limit_refused_total{zone="few"}'), 2, 'what a limit refuses';
 
 # A call that is timed now and then has a slow request of another module within.
 my ($http2, $slow, $round) = (1, 0, 0);

@@ -90,6 +90,9 @@ static weir_rc on_response(weir_req *req, const void *conf)
     store_count(s->store, s->plan == PLAN_USE || s->plan == PLAN_FOLLOW,
                 s->plan == PLAN_FETCH || s->plan == PLAN_VALIDATE || s->plan == PLAN_PART);
     answer_status(s);
+    if (s->status.word != CACHE_NONE) {
+        weir_metric_add(s->store->results[s->status.word], 1);
+    }
     return WEIR_NEXT;
 }
 

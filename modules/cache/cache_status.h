@@ -14,7 +14,8 @@ enum cache_word {
     CACHE_EXPIRED,
     CACHE_STALE,
     CACHE_UPDATING,
-    CACHE_REVALIDATED
+    CACHE_REVALIDATED,
+    CACHE_WORDS
 };
 weir_str cache_word_text(enum cache_word word);
 

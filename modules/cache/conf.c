@@ -383,6 +383,19 @@ static bool make_folder(weir_cfg *cfg, weir_str path)
     return fd >= 0;
 }
 
+static void define_results(weir_cfg *cfg, struct store *store)
+{
+    char labels[160];
+
+    for (int word = CACHE_NONE + 1; word < CACHE_WORDS; word++) {
+        snprintf(labels, sizeof(labels), "zone=\"%.*s\",status=\"%s\"",
+                 (int)(store->conf.name.n < 100 ? store->conf.name.n : 100), store->conf.name.p,
+                 cache_word_text((enum cache_word)word).p);
+        store->results[word] = weir_cfg_metric(cfg, "requests_total", WEIR_METRIC_COUNTER, labels,
+                                               "Requests by what the cache did for them.");
+    }
+}
+
 static void commit_zone(weir_cfg *cfg, weir_str name, const struct zone_options *zone)
 {
     struct store *store = weir_cfg_alloc(cfg, sizeof(*store));
@@ -405,6 +418,7 @@ static void commit_zone(weir_cfg *cfg, weir_str name, const struct zone_options 
     if (wrong && *wrong) {
         weir_cfg_error(cfg, name.p, "zone \"%s\": %s: %s", name.p, opt, wrong);
     }
+    define_results(cfg, store);
 }
 
 /* $request_method reads GET in a key, so that HEAD is answered from a stored GET, and a method that

@@ -12,6 +12,7 @@
 
 #include <weir/module.h>
 
+#include "cache_status.h"
 #include "blocks.h"
 #include "hash.h"
 #include "index.h"
@@ -43,6 +44,7 @@ struct store {
     uint32_t me;                /* this worker's place among the borrowers */
     uint64_t object_memory_max; /* larger bodies are kept in files only */
     int64_t full_logged_ms;     /* when a full disk was last complained of */
+    uint32_t results[CACHE_WORDS]; /* metrics: requests by $upstream_cache_status */
 };
 
 /* What a lookup found: a record and a body, in memory or in a file, kept while anybody holds it. */

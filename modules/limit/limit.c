@@ -304,6 +304,7 @@ static weir_rc refuse(weir_req *req, struct state *state, const struct rule *rul
         uncount(&state->charges[i]);
     }
     state->retry_s = verdict->retry_s ? verdict->retry_s : 1;
+    weir_metric_add(rule->zone->refused, 1);
     snprintf(detail, sizeof(detail), "\"%.*s\" asks for %s in limit zone %s",
              (int)(key.n > 80 ? 80 : key.n), key.p, verdict->why, rule->zone->name.p);
     return weir_reply(req, (uint32_t)rule->status, WEIR_REASON_LIMIT_EXCEEDED, WEIR_STR(""),
@@ -386,6 +387,9 @@ static weir_rc on_limit(weir_req *req, const void *conf_)
         }
         if (verdict.why) {
             return refuse(req, state, rule, key, &verdict);
+        }
+        if (verdict.wait_ns) {
+            weir_metric_add(rule->zone->delayed, 1);
         }
         wait_ns = verdict.wait_ns > wait_ns ? verdict.wait_ns : wait_ns;
     }
@@ -699,6 +703,18 @@ static void check(weir_cfg *cfg, void *conf_)
     }
 }
 
+static void count_zone(weir_cfg *cfg, struct zone *zone)
+{
+    char labels[160];
+
+    snprintf(labels, sizeof(labels), "zone=\"%.*s\"", (int)(zone->name.n < 100 ? zone->name.n : 100),
+             zone->name.p);
+    zone->refused = weir_cfg_metric(cfg, "refused_total", WEIR_METRIC_COUNTER, labels,
+                                    "Requests that a limit refused.");
+    zone->delayed = weir_cfg_metric(cfg, "delayed_total", WEIR_METRIC_COUNTER, labels,
+                                    "Requests that had to wait for their turn.");
+}
+
 static void commit(weir_cfg *cfg, void *conf)
 {
     (void)conf;
@@ -708,6 +724,7 @@ static void commit(weir_cfg *cfg, void *conf)
         return;
     }
     for (struct zone *zone = zones; zone; zone = zone->next) {
+        count_zone(cfg, zone);
         if (zone_open(cfg, zone) && zone->store_url.n) {
             store_open(cfg, zone);
         }

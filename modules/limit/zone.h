@@ -27,6 +27,7 @@ struct zone {
     struct store *store; /* counters shared with other machines; NULL: none */
     uint32_t owner;     /* this worker's number in `shared`; 0: not taken yet */
     uint64_t swept_ms;  /* when dead workers were last looked for */
+    uint32_t refused, delayed; /* metrics */
     struct zone *next;
 };
 

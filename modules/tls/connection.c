@@ -243,6 +243,34 @@ static void hand_over(struct tls *tls)
     drop_handshake(tls);
 }
 
+/* ---- what is counted of clients' handshakes ---- */
+
+enum outcome {
+    FULL,
+    RESUMED,
+    FAILED,
+    OUTCOMES
+};
+static uint32_t handshakes[OUTCOMES];
+
+void connection_open(weir_cfg *cfg)
+{
+    static const char *const labels[OUTCOMES] = {
+        [FULL] = "outcome=\"full\"", [RESUMED] = "outcome=\"resumed\"", [FAILED] = "outcome=\"failed\""};
+
+    for (int i = 0; i < OUTCOMES; i++) {
+        handshakes[i] = weir_cfg_metric(cfg, "handshakes_total", WEIR_METRIC_COUNTER, labels[i],
+                                        "Handshakes with clients, by what became of them.");
+    }
+}
+
+static void count_handshake(const struct tls *tls, bool has_failed)
+{
+    if (SSL_is_server(tls->ssl)) {
+        weir_metric_add(handshakes[has_failed ? FAILED : SSL_session_reused(tls->ssl) ? RESUMED : FULL], 1);
+    }
+}
+
 static weir_rc tls_handshake(void *state)
 {
     struct tls *tls = state;
@@ -254,17 +282,22 @@ static weir_rc tls_handshake(void *state)
         }
         rc = SSL_do_handshake(tls->ssl);
         if (rc == 1) {
+            count_handshake(tls, false);
             hand_over(tls);
         }
+    } else if (rc == 1) {
+        count_handshake(tls, false);
     }
     raw_rest(&tls->raw);
     if (rc == 1) {
         return WEIR_OK;
     }
-    switch (SSL_get_error(tls->ssl, rc)) {
-    case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE:
+    int error = SSL_get_error(tls->ssl, rc);
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
         return WEIR_AGAIN;
+    }
+    count_handshake(tls, true);
+    switch (error) {
     case SSL_ERROR_SSL:
         if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
             ERR_clear_error();

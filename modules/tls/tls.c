@@ -118,6 +118,7 @@ static void commit(weir_cfg *cfg, void *conf)
     renewal_add(cfg, conf);
     staple_open(cfg, conf);
     cache_open(cfg);
+    connection_open(cfg);
     if (tls->early_data) {
         early_open(cfg);
     }
