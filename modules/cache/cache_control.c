@@ -107,7 +107,7 @@ void cache_control_add(struct cache_control *cc, weir_str value)
         weir_str argument = {equals ? equals + 1 : NULL, equals ? member.n - name.n - 1 : 0};
         /* "max-age =5" and "max-age= 5" are no directives of that name, yet somebody meant to
          * limit the lifetime: the spaces stay in the argument, and make it invalid. */
-        weir_str trimmed = word_trim(name);
+        weir_str trimmed = weir_trim(name);
         const struct directive *directive = find(trimmed, true);
 
         if (directive && trimmed.n != name.n && equals) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conditions.h"
 
+#include <weir/range.h>
+
 #include "http_date.h"
 #include "words.h"
 
@@ -77,7 +79,7 @@ bool conditions_not_modified(const struct message *request, const struct validat
         if (request->fields[i].id == WEIR_F_IF_NONE_MATCH) {
             has_list = true;
             value = request->fields[i].value;
-            if (word_is(word_trim(value), WEIR_STR("*")) || etag_is_listed(value, v->etag)) {
+            if (word_is(weir_trim(value), WEIR_STR("*")) || etag_is_listed(value, v->etag)) {
                 return true;
             }
         }
@@ -105,32 +107,6 @@ static bool range_applies(const struct message *request, const struct validators
            modified < v->date_s;
 }
 
-static bool read_number(const char **p, const char *end, uint64_t *out)
-{
-    const char *start = *p;
-    uint64_t value = 0;
-
-    while (*p < end && **p >= '0' && **p <= '9') {
-        if (value > UINT64_MAX / 16) {
-            return false;
-        }
-        value = value * 10 + (uint64_t)(*(*p)++ - '0');
-    }
-    *out = value;
-    return *p > start;
-}
-
-/* "-n": the last n bytes. */
-static enum range_result suffix(uint64_t length, uint64_t *first, uint64_t *last)
-{
-    if (*last == 0 || length == 0) {
-        return RANGE_BAD;
-    }
-    *first = *last < length ? length - *last : 0;
-    *last = length - 1;
-    return RANGE_ONE;
-}
-
 enum range_result range_of(const struct message *request, const struct validators *v,
                            uint64_t length, uint64_t *first, uint64_t *last)
 {
@@ -141,23 +117,12 @@ enum range_result range_of(const struct message *request, const struct validator
         !range_applies(request, v)) {
         return RANGE_NONE;
     }
-    const char *p = value.p + 6, *end = value.p + value.n;
-    bool has_first = read_number(&p, end, first);
-    if (p >= end || *p++ != '-') {
-        return RANGE_NONE;
-    }
-    bool has_last = read_number(&p, end, last);
-    if (p != end || (!has_first && !has_last) || (has_first && has_last && *last < *first)) {
-        return RANGE_NONE;
-    }
-    if (!has_first) {
-        return suffix(length, first, last);
-    }
-    if (*first >= length) {
+    switch (weir_range_read((weir_str){value.p + 6, value.n - 6}, length, first, last)) {
+    case WEIR_RANGE_ONE:
+        return RANGE_ONE;
+    case WEIR_RANGE_BEHIND:
         return RANGE_BAD;
+    default:
+        return RANGE_NONE;
     }
-    if (!has_last || *last >= length) {
-        *last = length - 1;
-    }
-    return RANGE_ONE;
 }

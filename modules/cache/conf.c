@@ -168,13 +168,13 @@ static bool read_duration(weir_str text, int64_t *seconds)
 
 static weir_str next_word(weir_str *rest)
 {
-    weir_str s = word_trim(*rest);
+    weir_str s = weir_trim(*rest);
     size_t n = 0;
 
     while (n < s.n && s.p[n] != ' ') {
         n++;
     }
-    *rest = word_trim((weir_str){s.p + n, s.n - n});
+    *rest = weir_trim((weir_str){s.p + n, s.n - n});
     return (weir_str){s.p, n};
 }
 

@@ -28,13 +28,13 @@ static bool take_number(weir_str *rest, char end, uint64_t *out)
 
 bool content_range_parse(weir_str value, struct content_range *range)
 {
-    weir_str rest = word_trim(value);
+    weir_str rest = weir_trim(value);
     int64_t length;
 
     if (rest.n < 6 || !word_iis((weir_str){rest.p, 6}, WEIR_STR("bytes "))) {
         return false;
     }
-    rest = word_trim((weir_str){rest.p + 6, rest.n - 6});
+    rest = weir_trim((weir_str){rest.p + 6, rest.n - 6});
     if (!take_number(&rest, '-', &range->first) || !take_number(&rest, '/', &range->last) ||
         !word_number(rest, MOST, &length) || length == MOST) {
         return false;

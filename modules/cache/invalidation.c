@@ -86,7 +86,7 @@ static size_t resolve(char *out, size_t n, weir_str rest)
 bool invalidation_target(weir_str location, weir_str scheme, weir_str authority, weir_str target,
                          char *out, weir_str *path)
 {
-    weir_str rest = word_trim(location);
+    weir_str rest = weir_trim(location);
     const char *hash = rest.n ? memchr(rest.p, '#', rest.n) : NULL;
     bool is_absolute = has_scheme(rest) || word_starts_with(rest, WEIR_STR("//"));
     size_t n = 1;

@@ -19,18 +19,6 @@ bool word_starts_with(weir_str s, weir_str prefix)
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
-weir_str word_trim(weir_str s)
-{
-    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) {
-        s.n--;
-    }
-    return s;
-}
-
 /* Where the member that begins at 0 ends: at a comma outside of quotes, or at the end. A quote
  * that is never closed is an ordinary character: the rest must not disappear in it. */
 static size_t member_end(weir_str s)
@@ -59,7 +47,7 @@ bool list_next(weir_str *rest, weir_str *member)
     while (rest->n) {
         size_t end = member_end(*rest);
 
-        *member = word_trim((weir_str){rest->p, end});
+        *member = weir_trim((weir_str){rest->p, end});
         end += end < rest->n;
         rest->p += end;
         rest->n -= end;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include <weir/accept.h>
 #include <weir/types.h>
 
 static inline char word_lower(char c)
@@ -21,9 +22,6 @@ static inline bool word_is(weir_str a, weir_str b)
 bool word_iis(weir_str a, weir_str b);
 
 bool word_starts_with(weir_str s, weir_str prefix);
-
-/* Without spaces and tabs around it. */
-weir_str word_trim(weir_str s);
 
 /* Takes the next member off *rest, trimmed; commas in quoted strings do not separate, and empty
  * members are skipped (RFC 9110, 5.6.1.2). False: there is none. */

@@ -78,7 +78,7 @@ static void read_head(struct head *head, const char *text)
         weir_field *field = &head->fields[n++];
 
         field->name = (weir_str){line, (size_t)(colon - line)};
-        field->value = word_trim(str(colon + 1));
+        field->value = weir_trim(str(colon + 1));
         field->id = id_of(field->name);
     }
     head->message = (struct message){head->fields, n};

@@ -15,6 +15,19 @@
 extern "C" {
 #endif
 
+/* Without the spaces and tabs around it. */
+static inline weir_str weir_trim(weir_str s)
+{
+    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) {
+        s.n--;
+    }
+    return s;
+}
+
 /* Cuts what is before `separator` off the front, without the blanks around it; rest->p is NULL
  * after the last part. */
 static inline weir_str weir_list_cut(weir_str *rest, char separator)
@@ -29,14 +42,7 @@ static inline weir_str weir_list_cut(weir_str *rest, char separator)
         rest->n = 0;
         rest->p = NULL;
     }
-    while (part.n && (part.p[0] == ' ' || part.p[0] == '\t')) {
-        part.p++;
-        part.n--;
-    }
-    while (part.n && (part.p[part.n - 1] == ' ' || part.p[part.n - 1] == '\t')) {
-        part.n--;
-    }
-    return part;
+    return weir_trim(part);
 }
 
 /* "0.5" in thousandths; what is no quality value counts as nothing. */

@@ -35,7 +35,7 @@
  *        weir_watch_start(); active checks and resolvers (weir/peers.h)
  *        balancers: create(), shared memory, keys; WEIR_PEER_SHARE, WEIR_PEER_ID, WEIR_PEER_SLOT
  *        weir_background(), WEIR_UP_RESPONSE
- *        weir/accept.h, weir/utf8.h, weir/share.h
+ *        weir/accept.h, weir/utf8.h, weir/share.h, weir/range.h
  *        commands (weir/command.h)
  *        weir_fetch_start(), weir_cfg_at()
  *        what is kept beside stored responses (weir/keep.h)
