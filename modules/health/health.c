@@ -122,6 +122,10 @@ static bool connect_to(struct check *check)
 {
     const struct sockaddr *addr = check->about->addr;
 
+    if (check->about->size > offsetof(weir_health_check, fd) && check->about->fd >= 0) {
+        check->fd = check->about->fd;
+        return true;
+    }
     check->fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return check->fd >= 0 && (connect(check->fd, addr, check->about->addr_n) == 0 ||
                               errno == EINPROGRESS);

@@ -7,6 +7,8 @@
 
 /* upstreams.c: the groups of `upstream`. */
 void build_upstreams(struct config *config);
+/* What of them is left for config_commit(). */
+void upstreams_commit(struct config *config);
 
 /* build.c: the sites with their routes, settings and plans. The top scope's uses are read. */
 void build_sites(struct config *config);

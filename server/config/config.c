@@ -233,6 +233,7 @@ bool config_commit(struct config *config)
 {
     open_server_log(config);
     scope_commit(&config->tree->top);
+    upstreams_commit(config);
     for (uint32_t i = 0; i < config->site_n; i++) {
         commit_site(config, config->tree->sites[i]);
     }

@@ -58,6 +58,14 @@ struct health_conf {
     int64_t rise, fall, port;
     weir_list expect_words;     /* weir_str */
     struct status_set expect;
+    bool uses_tls;
+    struct {
+        bool verify;
+        weir_str ca, name, certificate, key;
+    } tls;
+    const struct module *transport;
+    struct source tls_source;
+    const struct tls_client *tls_client; /* made by the commit; NULL: plain */
 };
 
 /* One of `upstream`. */

@@ -372,6 +372,18 @@ static const char *const health_types[] = {"http", "tcp", "grpc", NULL};
         .name = (name_), .type = (type_), AT(struct upstream_conf, health.member_), __VA_ARGS__    \
     }
 
+static const weir_opt health_tls[] = {
+    HEALTH("verify", WEIR_T_BOOL, tls.verify, .dflt = "true",
+           .doc = "Checks the peer's certificate and its name."),
+    HEALTH("ca", WEIR_T_PATH, tls.ca,
+           .doc = "File with the certificates to trust; absent: the system's."),
+    HEALTH("name", WEIR_T_STR, tls.name,
+           .doc = "The name in the certificate, and for SNI; absent: `host`, else the peer's."),
+    HEALTH("certificate", WEIR_T_PATH, tls.certificate,
+           .doc = "File with weir's own certificate, if peers ask."),
+    HEALTH("key", WEIR_T_PATH, tls.key, .doc = "File with its key."),
+};
+
 static const weir_opt health_table[] = {
     HEALTH("type", WEIR_T_ENUM, type, .names = health_types, .dflt = "http",
            .doc = "What is asked of each peer."),
@@ -391,6 +403,7 @@ static const weir_opt health_table[] = {
            .dflt = "200-399", .doc = "http: statuses that are good."),
     HEALTH("body", WEIR_T_STR, body, .doc = "http: text that the answer has to contain."),
     HEALTH("service", WEIR_T_STR, service, .doc = "grpc: the service asked about."),
+    {.name = "tls", GROUP(health_tls), .doc = "The peers are asked through TLS; true: with the defaults."},
 };
 
 static const weir_opt upstream_table[] = {

@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "config/build.h"
 #include "config/host_schema.h"
+#include "config/keys.h"
+#include "upstream/group.h"
 
 static void error_at(struct config *config, const struct node *node, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -280,6 +282,50 @@ static void read_resolver(struct config *config, struct upstream_conf *up, const
 
 /* ---- active checks ---- */
 
+static void read_health_tls(struct config *config, struct upstream_conf *up, const struct node *tls)
+{
+    if (!tls || node_is_false(tls)) {
+        return;
+    }
+    up->health.uses_tls = true;
+    up->health.tls_source = tls->at;
+    up->health.transport = keys_transport(config, &tls->at);
+}
+
+/* What a module's settings are to cfg_api.c. */
+static void commit_health_tls(struct config *config, struct upstream_conf *up)
+{
+    struct health_conf *health = &up->health;
+    struct use *use = arena_zalloc(&config->arena, sizeof(*use));
+    struct tls_client *made = arena_zalloc(&config->arena, sizeof(*made));
+    const weir_tls_client client = {
+        .size = sizeof(client),
+        .verify = health->tls.verify,
+        .ca = health->tls.ca,
+        .name = health->tls.name.n ? health->tls.name : health->host,
+        .certificate = health->tls.certificate,
+        .key = health->tls.key,
+        .protocols = health->type == WEIR_HEALTH_GRPC ? STR("\x02h2") : STR(""),
+    };
+
+    *use = (struct use){.module = health->transport,
+                        .scope = &config->tree->top,
+                        .own = node_create(&config->arena, NODE_BOOL, STR("tls"), health->tls_source),
+                        .cfg = {config, use}};
+    made->transport = (struct transport){health->transport->desc->transport, health->transport};
+    made->settings = made->transport.ops->client_settings(&use->cfg, "health", &client);
+    health->tls_client = made->settings ? made : NULL;
+}
+
+void upstreams_commit(struct config *config)
+{
+    for (uint32_t i = 0; i < config->upstream_n && !config_private; i++) {
+        if (config->upstreams[i]->health.uses_tls) {
+            commit_health_tls(config, config->upstreams[i]);
+        }
+    }
+}
+
 static void read_health(struct config *config, struct upstream_conf *up, const struct node *group)
 {
     const struct node *at = node_get(group, STR("health"));
@@ -291,6 +337,7 @@ static void read_health(struct config *config, struct upstream_conf *up, const s
         return;
     }
     read_statuses(config, up, &up->health.expect_words, "health.expect", at, &up->health.expect);
+    read_health_tls(config, up, node_get(at, STR("tls")));
     info = registry_find_provider(&config->registry, STR("health"));
     if (!info) {
         error_at(config, at, "upstream.%s.health: no installed module provides active checks: "

@@ -6,7 +6,9 @@
 #include "base/memory.h"
 #include "base/running.h"
 #include "base/str.h"
+#include "http/http1_parse.h"
 #include "upstream/group.h"
+#include "upstream/health_way.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -22,6 +24,7 @@ struct checked_peer {
     void *check;             /* the module's; NULL: none is under way */
     weir_health_check about;
     struct addr addr;
+    struct health_way way;   /* to a peer that speaks TLS */
 };
 
 struct checked_group {
@@ -63,6 +66,7 @@ static void on_checked(void *arg, const char *why)
     struct checked_peer *checked = arg;
 
     checked->check = NULL;
+    health_way_close(&checked->way);
     end_check(checked, why);
 }
 
@@ -72,6 +76,51 @@ static void set_port(struct addr *addr, int64_t port)
         addr->in.sin_port = htons((uint16_t)port);
     } else if (port && addr->sa.sa_family == AF_INET6) {
         addr->in6.sin6_port = htons((uint16_t)port);
+    }
+}
+
+static void begin(struct checked_peer *checked)
+{
+    checked->check = call(checked)->start(&checked->about, on_checked, checked);
+    module_running = NULL;
+    if (!checked->check) {
+        int error = errno;
+
+        health_way_close(&checked->way);
+        end_check(checked, strerror(error));
+    }
+}
+
+/* A peer that shakes hands is connected, which is all that TCP asks. */
+static void on_way_ready(struct health_way *way, int fd, const char *why)
+{
+    struct checked_peer *checked = container_of(way, struct checked_peer, way);
+
+    if (fd >= 0 && checked->about.type != WEIR_HEALTH_TCP) {
+        checked->about.fd = fd;
+        begin(checked);
+        return;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    health_way_close(way);
+    end_check(checked, why);
+}
+
+static weir_str host_of(weir_str name)
+{
+    weir_str host = name;
+    uint16_t port;
+
+    return http1_split_authority(name, &host, &port) ? host : name;
+}
+
+static void start_way(struct checked_peer *checked, const struct tls_client *tls)
+{
+    checked->way.on_ready = on_way_ready;
+    if (!health_way_open(&checked->way, &checked->addr, tls, host_of(checked->peer->name))) {
+        end_check(checked, strerror(errno));
     }
 }
 
@@ -93,13 +142,13 @@ static void start_check(struct checked_peer *checked)
         .body = conf->body,
         .service = conf->service,
         .expect = conf->expect.words,
+        .fd = -1,
     };
-    checked->check = call(checked)->start(&checked->about, on_checked, checked);
-    module_running = NULL;
-    if (checked->check) {
-        timer_set(&checked->timer, clock_now.ms + conf->timeout_ms);
+    timer_set(&checked->timer, clock_now.ms + conf->timeout_ms);
+    if (conf->tls_client) {
+        start_way(checked, conf->tls_client);
     } else {
-        end_check(checked, strerror(errno));
+        begin(checked);
     }
 }
 
@@ -110,6 +159,7 @@ static void stop_check(struct checked_peer *checked)
         module_running = NULL;
         checked->check = NULL;
     }
+    health_way_close(&checked->way);
 }
 
 static void on_peer_timer(struct timer *timer)
@@ -117,7 +167,7 @@ static void on_peer_timer(struct timer *timer)
     struct checked_peer *checked = container_of(timer, struct checked_peer, timer);
     struct weir_peer *peer = checked->peer;
 
-    if (checked->check) {
+    if (checked->check || checked->way.is_open) {
         stop_check(checked);
         end_check(checked, "no answer within health.timeout");
     } else if (peer->addr_n == 0) {

@@ -32,6 +32,8 @@ typedef struct {
     weir_str body;          /* HTTP: has to be in the answer; empty: anything may */
     weir_str service;       /* GRPC */
     const uint64_t *expect; /* HTTP: bit n of this set: the status 100 + n is good */
+    int32_t fd;             /* since 0.3: a connection that is there already (the peer speaks TLS, which
+                               the host does), now the check's to close; -1: connect to addr */
 } weir_health_check;
 
 /* One check ended: `why` is NULL when it went well. Never called by start() itself. */
