@@ -78,6 +78,7 @@ for (1 .. 10) { $c->send("GET /index.php HTTP/1.1\r\nHost: a\r\n\r\n"); $c->resp
 is scalar(keys %pids), 1, 'row 86: the connection is kept: one PHP process serves all';
 $r = get($weir, '/index.php?accel=/private/image.png');
 is "$r->{status} $r->{body} " . $r->header('Content-Type'), '200 <?php echo "executed"; image/x-private', 'X-Accel-Redirect to an internal route';
+is get($weir, '/index.php?accel=none')->{status}, 502, 'what is no path leads nowhere';
 is get($weir, '/private/image.png')->{status}, 404, 'which clients do not reach';
 is get($weir, '/failed/x?status=418')->{body}, 'tea', 'on_error instead of an answer of PHP';
 is get($weir, '/upload/image.png/x.php')->{status}, 404, 'row 86: an upload is not executed by a path below it';

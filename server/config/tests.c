@@ -2,6 +2,7 @@
 #include "config/tests.h"
 
 #include "base/str.h"
+#include "config/keys.h"
 #include "config/scope.h"
 #include "http/http1_parse.h"
 
@@ -65,6 +66,14 @@ static bool is_text(struct config *config, const struct node *node)
     return node->type == NODE_STR;
 }
 
+/* The module is loaded here: a test's own process may not. */
+static void want_regex(struct config *config, weir_str text, const struct source *at)
+{
+    if (text.n && text.p[0] == '~') {
+        keys_regex(config, at);
+    }
+}
+
 static void read_fields(struct config *config, const struct node *expect, struct test *test)
 {
     const struct node *headers = node_get(expect, STR("headers"));
@@ -85,6 +94,7 @@ static void read_fields(struct config *config, const struct node *expect, struct
             .name = node->name, .absent = node_is_false(node), .at = node->at};
         if (!field->absent && is_text(config, node)) {
             field->value = node->v.s;
+            want_regex(config, field->value, &node->at);
         }
     }
 }
@@ -98,6 +108,11 @@ static void read_test(struct config *config, const struct site *site, const stru
         return;
     }
     read_fields(config, node_get(node, STR("expect")), test);
+    const weir_str texts[] = {test->expect.site, test->expect.route, test->expect.upstream,
+                              test->expect.reason, test->expect.body};
+    for (size_t i = 0; i < WEIR_COUNT(texts); i++) {
+        want_regex(config, texts[i], &test->source);
+    }
     if (!read_request(config, test)) {
         error_at(config, &node_get(node, STR("request"))->at,
                  "tests: request = \"%s\": expected \"METHOD URL\", such as \"GET https://%.*s/\" or "

@@ -97,6 +97,14 @@ static void set_out(struct later *later)
     struct weir_req *req = detour->req;
 
     detour->is_due = false;
+    if (detour->wrong) {
+        request_reply(req, detour->rule ? 500 : 502,
+                      detour->rule ? WEIR_REASON_PROXY_CONFIGURATION_ERROR
+                                   : WEIR_REASON_HTTP_PROTOCOL_ERROR,
+                      (weir_str){0}, (weir_str){0}, detour->wrong);
+        client_flush(req);
+        return;
+    }
     req->is_inside = true;
     if (req->head.method != METHOD_HEAD) {
         req->head.method = METHOD_GET;
@@ -187,10 +195,13 @@ static void find_target(struct weir_req *req, const struct on_error *rule, struc
         req->status = detour->status;
         detour->target = arena_dup(&req->arena, template_eval(req, rule->path));
     }
+    if (!detour->route && (detour->target.n == 0 || detour->target.p[0] != '/')) {
+        detour->wrong = arena_printf(&req->arena, "\"%.*s\" is no path of this site",
+                                     (int)detour->target.n, detour->target.p).p;
+    }
 }
 
-/* False: there is no such place. */
-static bool leave(struct weir_req *req, const struct on_error *rule, const struct answer *answer,
+static void leave(struct weir_req *req, const struct on_error *rule, const struct answer *answer,
                   bool was_prepared)
 {
     struct detour *detour = create(req, rule);
@@ -200,13 +211,7 @@ static bool leave(struct weir_req *req, const struct on_error *rule, const struc
     detour->reason_detail = answer->detail;
     detour->was_prepared = was_prepared;
     find_target(req, rule, detour);
-    if (!detour->route && (detour->target.n == 0 || detour->target.p[0] != '/')) {
-        request_log(req, WEIR_LOG_ERROR, "on_error (%s:%u): \"%.*s\" is no path of this site",
-                    rule->source.file, rule->source.line, (int)detour->target.n, detour->target.p);
-        return false;
-    }
     start(req, detour);
-    return true;
 }
 
 bool detour_on_error(struct weir_req *req, struct answer *answer)
@@ -229,7 +234,8 @@ bool detour_on_error(struct weir_req *req, struct answer *answer)
         return false;
     }
     if (rule->path) {
-        return leave(req, rule, answer, was_prepared);
+        leave(req, rule, answer, was_prepared);
+        return true;
     }
     use_text(req, rule, answer);
     return false;
@@ -317,39 +323,28 @@ static void replace(struct weir_req *req, const struct on_error *rule)
     detour->status = (uint16_t)answer.status;
     detour->was_prepared = true;
     find_target(req, rule, detour);
-    if (detour->route || (detour->target.n && detour->target.p[0] == '/')) {
-        start(req, detour);
-        return;
-    }
-    request_reply(req, 500, WEIR_REASON_PROXY_CONFIGURATION_ERROR, (weir_str){0}, (weir_str){0},
-                  arena_printf(&req->arena, "on_error (%s:%u): \"%.*s\" is no path of this site",
-                               rule->source.file, rule->source.line, (int)detour->target.n,
-                               detour->target.p).p);
+    start(req, detour);
 }
 
 /* X-Accel-Redirect: /path?query, or @NAME. */
 static void follow_wish(struct weir_req *req, weir_str to)
 {
     struct detour *detour = create(req, NULL);
-    const char *wrong = NULL;
 
     detour->status = req->status;
     detour->was_prepared = true;
     detour->target = arena_dup(&req->arena, to);
     if (to.n > 1 && to.p[0] == '@') {
         detour->route = route_named(req->site, (weir_str){to.p + 1, to.n - 1});
-        wrong = detour->route ? NULL : "its X-Accel-Redirect names a route that the site does not have";
+        detour->wrong = detour->route ? NULL
+                                      : "its X-Accel-Redirect names a route that the site does not have";
     } else if (to.n == 0 || to.p[0] != '/' || !http1_target_is_valid(to)) {
-        wrong = "its X-Accel-Redirect is no path";
+        detour->wrong = "its X-Accel-Redirect is no path";
     }
     if (are_too_many(req)) {
-        wrong = "X-Accel-Redirect goes round in circles";
+        detour->wrong = "X-Accel-Redirect goes round in circles";
     }
     drop_answer(req, detour);
-    if (wrong) {
-        request_reply(req, 502, WEIR_REASON_HTTP_PROTOCOL_ERROR, (weir_str){0}, (weir_str){0}, wrong);
-        return;
-    }
     start(req, detour);
 }
 

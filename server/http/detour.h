@@ -22,6 +22,7 @@ struct detour {
     const char *reason_detail;
     weir_str target;             /* where to; empty: the target there is, by `route` */
     struct route *route;
+    const char *wrong;           /* why it cannot set out; NULL: it can */
     const struct plan *left;     /* of the route that is left */
     enum http1_method method;    /* the client's */
     weir_str method_name;
