@@ -421,12 +421,12 @@ static weir_rc on_response(weir_req *req, const void *conf)
                         decimal(req, state->retry_s));
     }
     if (state->has_numbers) {
-        weir_edit(req, WEIR_RESPONSE, WEIR_SET, WEIR_STR("RateLimit-Limit"),
-                  decimal(req, state->limit));
-        weir_edit(req, WEIR_RESPONSE, WEIR_SET, WEIR_STR("RateLimit-Remaining"),
-                  decimal(req, state->remaining));
-        weir_edit(req, WEIR_RESPONSE, WEIR_SET, WEIR_STR("RateLimit-Reset"),
-                  decimal(req, state->reset_s));
+        weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_RATELIMIT_LIMIT,
+                        decimal(req, state->limit));
+        weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_RATELIMIT_REMAINING,
+                        decimal(req, state->remaining));
+        weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_RATELIMIT_RESET,
+                        decimal(req, state->reset_s));
     }
     return WEIR_NEXT;
 }

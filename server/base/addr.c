@@ -125,18 +125,41 @@ int addr_parse_client(weir_str text, struct addr *out)
     return 0;
 }
 
+/* What inet_ntop() does takes a tenth of all that a proxied request costs outside the kernel. */
+static size_t format_v4(const unsigned char bytes[4], char *out)
+{
+    char *at = out;
+
+    for (int i = 0; i < 4; i++) {
+        unsigned n = bytes[i];
+
+        if (n >= 100) {
+            *at++ = (char)('0' + n / 100);
+        }
+        if (n >= 10) {
+            *at++ = (char)('0' + n / 10 % 10);
+        }
+        *at++ = (char)('0' + n % 10);
+        *at++ = '.';
+    }
+    *--at = '\0';
+    return (size_t)(at - out);
+}
+
 size_t addr_format_host(const struct addr *addr, char out[ADDR_TEXT])
 {
-    const void *bytes = addr->sa.sa_family == AF_INET6 ? (const void *)&addr->in6.sin6_addr
-                                                       : (const void *)&addr->in.sin_addr;
-
-    if (addr->sa.sa_family == AF_UNIX) {
+    switch (addr->sa.sa_family) {
+    case AF_INET:
+        return format_v4((const unsigned char *)&addr->in.sin_addr, out);
+    case AF_INET6:
+        inet_ntop(AF_INET6, &addr->in6.sin6_addr, out, ADDR_TEXT);
+        return strlen(out);
+    case AF_UNIX:
         return (size_t)snprintf(out, ADDR_TEXT, "unix:");
-    }
-    if (!inet_ntop(addr->sa.sa_family, bytes, out, ADDR_TEXT)) {
+    default:
         out[0] = '\0';
+        return 0;
     }
-    return strlen(out);
 }
 
 size_t addr_format(const struct addr *addr, char out[ADDR_TEXT])

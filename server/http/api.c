@@ -123,17 +123,19 @@ static weir_rc api_edit(weir_req *req, weir_side side, weir_edit_op op, uint32_t
                         weir_str value)
 {
     struct fields *fields = &req->fields[side];
+    bool is_known = id && !name.p;
 
-    if (id == 0) {
-        id = field_id(name);
-    } else if (!name.p) {
+    if (is_known) {
         name = field_name(id);
+    } else if (id == 0) {
+        id = field_id(name);
+        is_known = id != 0;
     }
     if (op == WEIR_REMOVE) {
         fields_remove(fields, id, name);
         return WEIR_OK;
     }
-    if (!field_value_is_valid(value) || !field_name_is_valid(name)) {
+    if (!field_value_is_valid(value) || (!is_known && !field_name_is_valid(name))) {
         return WEIR_ERROR;
     }
     if (op == WEIR_SET) {

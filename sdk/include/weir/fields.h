@@ -71,7 +71,10 @@
     X(SEC_WEBSOCKET_ACCEPT, "Sec-WebSocket-Accept")                                                \
     X(SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version")                                              \
     X(PROXY_STATUS, "Proxy-Status")                                                                \
-    X(X_ACCEL_REDIRECT, "X-Accel-Redirect")
+    X(X_ACCEL_REDIRECT, "X-Accel-Redirect")                                                        \
+    X(RATELIMIT_LIMIT, "RateLimit-Limit")                                                          \
+    X(RATELIMIT_REMAINING, "RateLimit-Remaining")                                                  \
+    X(RATELIMIT_RESET, "RateLimit-Reset")
 
 enum {
     WEIR_FIELD_OTHER = 0,
