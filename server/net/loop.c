@@ -176,30 +176,40 @@ static void arm_tick(void)
     armed_for_ms = due_ms;
 }
 
+static void turn(int flags)
+{
+    arm_tick();
+    running->awake = false;
+    if (event_base_loop(loop.base, EVLOOP_ONCE | flags) < 0) {
+        log_error("the event loop failed");
+        exit(1);
+    }
+    uint64_t woke_ms = running->awake ? clock_now.ms : 0; /* 0: no event came */
+    running->awake = true;
+    running->turn++;
+    clock_update();
+    if (turn_first) {
+        run_turns(woke_ms ? (clock_now.ms - woke_ms) * 1000 : 0);
+        clock_update();
+    }
+    timers_run();
+    run_later();
+    if (clock_now.ms - last_trim_ms >= TRIM_INTERVAL_MS) {
+        trim();
+        trim_wanted = false;
+    }
+}
+
 void loop_run(void)
 {
     while (!stopping) {
-        arm_tick();
-        running->awake = false;
-        if (event_base_loop(loop.base, EVLOOP_ONCE | (turn_first ? EVLOOP_NONBLOCK : 0)) < 0) {
-            log_error("the event loop failed");
-            exit(1);
-        }
-        uint64_t woke_ms = running->awake ? clock_now.ms : 0; /* 0: no event came */
-        running->awake = true;
-        running->turn++;
-        clock_update();
-        if (turn_first) {
-            run_turns(woke_ms ? (clock_now.ms - woke_ms) * 1000 : 0);
-            clock_update();
-        }
-        timers_run();
-        run_later();
-        if (clock_now.ms - last_trim_ms >= TRIM_INTERVAL_MS) {
-            trim();
-            trim_wanted = false;
-        }
+        turn(turn_first ? EVLOOP_NONBLOCK : 0);
     }
+}
+
+void loop_turn(void)
+{
+    turn(EVLOOP_NONBLOCK);
 }
 
 void loop_woke(void)

@@ -20,6 +20,8 @@ void loop_init(void);
 /* Runs until loop_stop(). Timers (base/timer.h) run in it; clock_now is fresh in every callback. */
 void loop_run(void);
 void loop_stop(void);
+/* One turn that does not wait; for who has a loop of its own. */
+void loop_turn(void);
 /* An event came: the clock is set, and recycled memory is looked at within a second. Callbacks of
  * events call it first. */
 void loop_woke(void);
