@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH_MAX 64
+#define BATCH_MAX 256 /* below what a queue holds: a full one turns clients away for a second */
 #define LOG_INTERVAL_MS 1000
 
 static void complain(int error)

@@ -16,7 +16,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,8 +73,8 @@ static void write_conf(char path[200])
 
     must(n > 0, "where is this program?");
     self[n] = '\0';
-    for (int up = 0; up < 3 || strcmp(basename(strdup(self)), ".libs") == 0; up++) {
-        dirname(self);
+    for (int up = 0; up < 3; up++) {
+        *strrchr(self, '/') = '\0';
     }
     snprintf(modules, sizeof(modules), "%s/modules", self);
     snprintf(path, 200, "%s/weir.conf", folder);
