@@ -18,7 +18,7 @@
 
 #define IOV_MAX_USED 64
 #define SHARE_ALONE (2u << 20)   /* bytes that a connection moves in one turn when no other waits */
-#define SHARE_MANY (256u * 1024) /* when others do */
+#define SHARE_MANY (1088u * 1024) /* when others do: a MiB with its head; each call costs */
 #define SHARE_LATE (64u * 1024)  /* before its turn, when all together have moved ALL_MAX */
 #define ALL_MAX (1u << 20)
 #define FRESH_MAX 4            /* events until a connection is one that goes on for long */
