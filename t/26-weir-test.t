@@ -45,7 +45,7 @@ END
 sub run_tests {
     my ($text, @args) = @_;
     write_file("$dir/conf.d/shop.conf", $text);
-    my @result = run_weir({ user => 'nobody' }, '-c', "$dir/conf.d", 'test', @args);
+    my @result = run_weir({ user => is_open_to('nobody') ? 'nobody' : undef }, '-c', "$dir/conf.d", 'test', @args);
     s/\Q$dir\E\/conf\.d\/// for map { s/^\Q$dir\E\/conf\.d\///mg; $_ } @result[1, 2];
     return @result;
 }

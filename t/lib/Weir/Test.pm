@@ -26,6 +26,7 @@ use Digest::MD5 ();
 use Exporter 'import';
 use Fcntl qw(:mode);
 use File::Basename ();
+use File::Spec ();
 use File::Temp ();
 use IO::Select;
 use IO::Socket::IP;
@@ -38,7 +39,7 @@ use Time::HiRes qw(time);
 
 our @EXPORT = qw(weir run_weir check_config backend program gate client request get raw wait_for
     free_port new_dir write_file read_file need_tool make_certificate is_sanitized source_dir
-    lib_dir blackhole modules_dir);
+    lib_dir blackhole modules_dir is_open_to);
 
 our $DEADLINE = $ENV{WEIR_TEST_DEADLINE} || 15;
 our $main_pid = $$;
@@ -199,6 +200,20 @@ sub spawn {
     exec { $command[0] } @command or POSIX::_exit(127);
 }
 
+sub runuser {
+    my ($user) = @_;
+    my ($tool) = grep { -x } qw(/usr/sbin/runuser /sbin/runuser);
+
+    return ($tool // 'runuser', '-u', $user, '--');
+}
+
+# May that user run the binary under test? Not where root has built it in a folder of its own, such as /root.
+sub is_open_to {
+    my ($user) = @_;
+
+    return $> != 0 || system(runuser($user), 'test', '-x', File::Spec->rel2abs(binary())) == 0;
+}
+
 # Runs weir to its end: (exit status, standard output, standard error). A leading hash may give
 # { user => a name } to run it as when the test runs as root.
 sub run_weir {
@@ -207,8 +222,7 @@ sub run_weir {
     my @command = (binary(), @_);
 
     if ($o->{user} && $> == 0) {
-        unshift @command, '/usr/sbin/runuser', '-u', $o->{user}, '--';
-        $command[0] = '/sbin/runuser' unless -x $command[0];
+        unshift @command, runuser($o->{user});
     }
     my $pid = spawn($dir, @command);
     my $ended = wait_for { waitpid($pid, WNOHANG) == $pid } $o->{seconds} || 2 * $DEADLINE;
