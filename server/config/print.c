@@ -179,7 +179,7 @@ static bool has_default(struct rows rows, uint32_t kind, uint32_t outer)
     for (uint32_t i = 0; i < rows.n; i++) {
         const weir_opt *row = row_at(rows, i);
 
-        if (row->flags & SCHEMA_LATER || !row_stands_in(row, kind)) {
+        if (!row_stands_in(row, kind)) {
             continue;
         }
         if (row_is_group(row) && !row_is_star(row)
@@ -273,7 +273,7 @@ static void print_group(struct printer *p, struct rows rows, uint32_t kind, uint
         const weir_opt *row = row_at(rows, i);
         const struct node *node = node_get(own, str_from(row->name));
 
-        if (row->flags & SCHEMA_LATER || !row_stands_in(row, kind)) {
+        if (!row_stands_in(row, kind)) {
             continue;
         }
         if (row_is_star(row)) {
@@ -334,7 +334,7 @@ static void print_host_names(struct printer *p, const struct scope *scope)
         const weir_opt *row = row_at(rows, i);
         const struct node *node = node_get(scope->node, str_from(row->name));
 
-        if (!node || row->flags & SCHEMA_LATER || str_eq(node->name, STR("routes"))) {
+        if (!node || str_eq(node->name, STR("routes"))) {
             continue;
         }
         if (row_is_group(row)) {

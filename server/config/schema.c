@@ -628,7 +628,7 @@ static bool fill(struct reader *r, struct rows rows, const struct node *group, v
     for (uint32_t i = 0; i < rows.n; i++) {
         const weir_opt *row = row_at(rows, i);
 
-        if (row->flags & (SCHEMA_LATER | SCHEMA_APART)) {
+        if (row->flags & SCHEMA_APART) {
             continue;
         }
         inner.name = join_name(r->config, r->name, str_from(row->name));
@@ -683,12 +683,7 @@ void schema_check_key(struct config *config, const char *what, struct rows rows,
 {
     const char *name = join_name(config, what, child->name);
 
-    if (!(row->flags & SCHEMA_LATER)) {
-        check_inner_keys(config, name, rows, row, scope, child);
-    } else if (!node_is_false(child)) {
-        diag_add(&config->diag, DIAG_ERROR, child->at.file, child->at.line,
-                 "%s is not supported by this version of weir", name);
-    }
+    check_inner_keys(config, name, rows, row, scope, child);
 }
 
 void schema_check_keys(struct config *config, const char *what, struct rows rows, uint32_t scope,

@@ -21,7 +21,6 @@ struct rows {
 enum {
     SCHEMA_AUTO = 0x10000,  /* INT: "auto" is taken, too; it gives 0 */
     SCHEMA_FIRST = 0x20000, /* LIST|GROUP: a plain item is a group with just its first option */
-    SCHEMA_LATER = 0x40000, /* the name is fixed, but this version of weir cannot do it yet */
     SCHEMA_APART = 0x80000, /* known; read by code of its own */
     SCHEMA_WORD = 0x100000  /* STR: a number is taken as its text */
 };

@@ -136,11 +136,7 @@ static void json_options(struct json *json, const char *key, struct rows rows)
 {
     json_open(json, key, '[');
     for (uint32_t i = 0; i < rows.n; i++) {
-        const weir_opt *row = row_at(rows, i);
-
-        if (!(row->flags & SCHEMA_LATER)) {
-            json_option(json, rows, row);
-        }
+        json_option(json, rows, row_at(rows, i));
     }
     json_close(json, ']');
 }
