@@ -49,7 +49,7 @@ struct options {
 
 static const char usage_text[] =
     "usage: weir [-c PATH] [--daemon]            run; PATH is a folder of *.conf files, or a file\n"
-    "       weir -t                              test the configuration\n"
+    "       weir -t [--json]                     test the configuration\n"
     "       weir -T                              print it with defaults filled in\n"
     "       weir -s reload|quit|stop|reopen|upgrade  tell the running weir\n"
     "            [--confirm 60s] [--max-5xx 5%]  reload: goes back by itself unless -s confirm comes\n"
@@ -98,6 +98,10 @@ static int test(const struct options *o)
     static struct config config;
     bool fine = load(&config, o);
 
+    if (o->json) {
+        diag_print_json(&config.diag, stdout);
+        return fine ? EXIT_FINE : EXIT_FAILED;
+    }
     diag_print(&config.diag, stderr);
     if (fine) {
         fprintf(stderr, "configuration OK: %u sites, %u listeners, %u modules\n", config.site_n,

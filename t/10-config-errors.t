@@ -2,6 +2,7 @@
 # Mistakes in a configuration: all in one run, each with its line and the nearest right spelling.
 use strict;
 use warnings;
+use JSON::PP ();
 use Test::More;
 use Weir::Test;
 
@@ -50,4 +51,13 @@ like $said, qr/00-weir\.conf.*10-more\.conf|10-more\.conf.*00-weir\.conf/s,
     'row 11, row 91: an upstream defined twice names both places';
 ($status, $said) = check_config('server = { modules_path = [ "" ]; }; sites = ( { listen = [ "http://127.0.0.1:1" ]; respond = true; } );');
 ok $status == 1 && $said =~ /server\.modules_path = "": expected a path/, 'an empty path';
+# For programs: the same as JSON.
+my $wrong = write_file(new_dir() . '/wrong.conf', qq[sites = ( { listen = [ "http://*:80" ];\n  porxy = true; } );\n]);
+my ($rc, $out, $err) = run_weir('-t', '--json', '-c', $wrong);
+is $rc, 1, 'row 79: weir -t --json';
+my $found = JSON::PP->new->decode($out);
+ok !$found->{ok}, 'row 79: says that it is wrong';
+my ($first) = grep { $_->{text} =~ /porxy/ } @{ $found->{messages} };
+is_deeply [@{$first}{qw(level file line)}], ['error', $wrong, 2], 'row 79: and where';
+is $err, '', 'row 79: and nothing else';
 done_testing;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/str.h"
 
@@ -91,15 +92,29 @@ static int compare_entries(const void *a, const void *b)
     return x->rank < y->rank ? -1 : 1;
 }
 
+/* All of them in order; to be freed. */
+static struct ranked *sort(const struct diag *diag, size_t *n)
+{
+    struct ranked *sorted = mem_alloc((diag->errors + diag->warnings + 1) * sizeof(*sorted));
+
+    *n = 0;
+    for (const struct diag_entry *e = diag->first; e; e = e->next, (*n)++) {
+        sorted[*n] = (struct ranked){e, *n};
+    }
+    qsort(sorted, *n, sizeof(*sorted), compare_entries);
+    return sorted;
+}
+
+static const char *level_name(const struct diag_entry *entry)
+{
+    return entry->level == DIAG_ERROR ? "error" : "warning";
+}
+
 void diag_print(const struct diag *diag, FILE *out)
 {
-    size_t n = 0, count = diag->errors + diag->warnings;
-    struct ranked *sorted = mem_alloc((count + 1) * sizeof(*sorted));
+    size_t n;
+    struct ranked *sorted = sort(diag, &n);
 
-    for (const struct diag_entry *e = diag->first; e; e = e->next, n++) {
-        sorted[n] = (struct ranked){e, n};
-    }
-    qsort(sorted, n, sizeof(*sorted), compare_entries);
     for (size_t i = 0; i < n; i++) {
         const struct diag_entry *e = sorted[i].entry;
 
@@ -108,8 +123,33 @@ void diag_print(const struct diag *diag, FILE *out)
         } else if (e->file) {
             fprintf(out, "%s: ", e->file);
         }
-        fprintf(out, "%s: %s\n", e->level == DIAG_ERROR ? "error" : "warning", e->text);
+        fprintf(out, "%s: %s\n", level_name(e), e->text);
     }
+    free(sorted);
+}
+
+void diag_print_json(const struct diag *diag, FILE *out)
+{
+    struct json json = {.out = out};
+    size_t n;
+    struct ranked *sorted = sort(diag, &n);
+
+    json_open(&json, NULL, '{');
+    json_bool(&json, "ok", diag->errors == 0);
+    json_open(&json, "messages", '[');
+    for (size_t i = 0; i < n; i++) {
+        const struct diag_entry *e = sorted[i].entry;
+
+        json_open(&json, NULL, '{');
+        json_text(&json, "level", level_name(e));
+        json_text(&json, "file", e->file);
+        json_int(&json, "line", e->line);
+        json_text(&json, "text", e->text);
+        json_close(&json, '}');
+    }
+    json_close(&json, ']');
+    json_close(&json, '}');
+    fputc('\n', out);
     free(sorted);
 }
 

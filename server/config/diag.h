@@ -34,6 +34,8 @@ void diag_vadd(struct diag *diag, enum diag_level level, const char *file, unsig
                const char *fmt, va_list args) __attribute__((format(printf, 5, 0)));
 /* "FILE:LINE: error: text", sorted by file and line. */
 void diag_print(const struct diag *diag, FILE *out);
+/* {"ok": ..., "messages": [{"level", "file", "line", "text"}, ...]}, in the same order; line 0: none. */
+void diag_print_json(const struct diag *diag, FILE *out);
 
 /* The nearest of `n` words to `word`, if near enough to be a slip; p NULL: none. */
 weir_str diag_nearest(weir_str word, const weir_str *words, size_t n);
