@@ -11,6 +11,8 @@ my $sdk = source_dir() . '/sdk';
 my $dir = new_dir();
 my $said = `'$sdk/abi-check' 2>&1`;
 is $?, 0, 'the headers keep what the description promises' or diag($said);
+my ($installed) = read_file(source_dir() . '/Makefile.am') =~ /^weirinclude_HEADERS = (.*?[^\\])$/ms;
+is join(' ', sort $installed =~ m{include/weir/(\w+\.h)}g), join(' ', sort map { m{([^/]+)\z} } glob "$sdk/include/weir/*.h"), 'every header is installed';
 my @headers = map { "'$_'" } glob "$sdk/include/weir/*.h";
 for my $language (['cc -std=c11 -xc', 'C11'], ['cc -std=c17 -xc', 'C17'], ['c++ -std=c++17 -xc++', 'C++17']) {
     my ($command, $name) = @$language;
