@@ -11,18 +11,6 @@
 #include "http/uri.h"
 #include "module/regex.h"
 
-static void error_at(struct config *config, const struct source *at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void error_at(struct config *config, const struct source *at, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    diag_vadd(&config->diag, DIAG_ERROR, at->file, at->line, fmt, args);
-    va_end(args);
-}
-
 /* ---- what sites and routes share ---- */
 
 void build_client(struct scope *scope, const struct client_conf *outer, struct client_conf *out)
@@ -34,7 +22,7 @@ void build_client(struct scope *scope, const struct client_conf *outer, struct c
 
     *out = *outer;
     if (own && own->type != NODE_GROUP && own->type != NODE_BOOL) {
-        error_at(config, &own->at, "client: expected a group { ... }");
+        config_error(config, &own->at, "client: expected a group { ... }");
         return;
     }
     if (own && own->type == NODE_BOOL) {
@@ -72,7 +60,7 @@ static void build_plan(struct scope *scope, struct route *route, const struct pl
     const struct plan_use *uses = scope_plan_uses(scope, &n);
 
     if (!plan_build(&config->arena, uses, n, orders, order_n, &route->plan, error, sizeof(error))) {
-        error_at(config, &route->source, "%s: %s", scope->label, error);
+        config_error(config, &route->source, "%s: %s", scope->label, error);
     }
 }
 
@@ -89,7 +77,7 @@ static uint32_t read_methods(struct config *config, const struct node *node, con
         enum http1_method method = http1_method_parse(names[i]);
 
         if (method == METHOD_OTHER || method == METHOD_CONNECT) {
-            error_at(config, &node->at, "methods: \"%s\": expected one of %s", names[i].p,
+            config_error(config, &node->at, "methods: \"%s\": expected one of %s", names[i].p,
                      methods_known);
             continue;
         }
@@ -105,7 +93,7 @@ static bool read_path(struct config *config, const struct node *node, weir_str t
     struct uri_path uri;
 
     if (text.n == 0 || text.p[0] != '/') {
-        error_at(config, &node->at, "%s = \"%s\": expected a path that begins with \"/\"%s",
+        config_error(config, &node->at, "%s = \"%s\": expected a path that begins with \"/\"%s",
                  node->name.p, text.p,
                  memchr(text.p, '*', text.n) || memchr(text.p, '^', text.n)
                      ? "; patterns are written as regex = \"...\""
@@ -113,13 +101,13 @@ static bool read_path(struct config *config, const struct node *node, weir_str t
         return false;
     }
     if (memchr(text.p, '?', text.n)) {
-        error_at(config, &node->at, "%s = \"%s\": a route's path has no query", node->name.p,
+        config_error(config, &node->at, "%s = \"%s\": a route's path has no query", node->name.p,
                  text.p);
         return false;
     }
     enum uri_result result = uri_parse(text, &config->arena, &uri);
     if (result != URI_OK) {
-        error_at(config, &node->at, "%s = \"%s\": %s", node->name.p, text.p, uri_error(result));
+        config_error(config, &node->at, "%s = \"%s\": %s", node->name.p, text.p, uri_error(result));
         return false;
     }
     *out = arena_dup(&config->arena, uri.path);
@@ -136,7 +124,7 @@ static bool read_regex(struct config *config, const struct node *node, struct ro
     }
     route->regex = regex_compile(&config->arena, ops, route->path, error, sizeof(error));
     if (!route->regex) {
-        error_at(config, &node->at, "regex = \"%s\": %s", route->path.p, error);
+        config_error(config, &node->at, "regex = \"%s\": %s", route->path.p, error);
     }
     return route->regex != NULL;
 }
@@ -163,7 +151,7 @@ static bool read_rule(struct config *config, const struct node *node,
             continue;
         }
         if (rule) {
-            error_at(config, &key->at, "a route has either \"%s\" or \"%s\", not both",
+            config_error(config, &key->at, "a route has either \"%s\" or \"%s\", not both",
                      rule->name.p, key->name.p);
             return false;
         }
@@ -172,7 +160,7 @@ static bool read_rule(struct config *config, const struct node *node,
         route->path = rules[i].text;
     }
     if (!rule) {
-        error_at(config, &node->at, "the route has no rule: add path, exact or regex");
+        config_error(config, &node->at, "the route has no rule: add path, exact or regex");
         return false;
     }
     if (route->kind == ROUTE_REGEX) {
@@ -234,7 +222,7 @@ static void check_duplicate(struct config *config, const struct site *site,
              (route->methods != 0 && (route->methods & ~earlier->methods) == 0));
 
         if (earlier->kind == route->kind && str_eq(earlier->path, route->path) && covers) {
-            error_at(config, &route->source, "the route \"%s\" is there already, at %s:%u",
+            config_error(config, &route->source, "the route \"%s\" is there already, at %s:%u",
                      route->path.p, earlier->source.file, earlier->source.line);
             return;
         }
@@ -298,7 +286,7 @@ static void read_routes(struct scope *scope, const struct plan_order *orders, ui
     site->routes = arena_zalloc(&config->arena, n * sizeof(*site->routes) + 1);
     for (; item; item = is_list ? item->next : NULL) {
         if (item->type != NODE_GROUP) {
-            error_at(config, &item->at,
+            config_error(config, &item->at,
                      "routes: expected a list of groups: routes = ( { path = "
                      "\"/\"; ... } );");
             continue;
@@ -344,12 +332,12 @@ static void read_name(struct config *config, struct site *site, const struct nod
     name.p = lower;
     bool is_v6 = name.n && name.p[0] == '[' && name.p[name.n - 1] == ']';
     if (memchr(name.p, '/', name.n) || (!is_v6 && memchr(name.p, ':', name.n))) {
-        error_at(config, &node->at,
+        config_error(config, &node->at,
                  "names: \"%s\": expected a host name without scheme, port and "
                  "path",
                  name.p);
     } else if (!is_host_name(name)) {
-        error_at(config, &node->at,
+        config_error(config, &node->at,
                  "names: \"%s\" is no host name: expected \"example.com\", "
                  "\"*.example.com\" or \"example.*\"%s",
                  name.p,
@@ -396,10 +384,10 @@ static void read_order_names(struct config *config, const struct node *node,
     order->names = names;
     for (; item; item = node->type == NODE_LIST ? item->next : NULL) {
         if (item->type != NODE_STR) {
-            error_at(config, &item->at, "order.%s: expected names of modules: [ \"one\", \"two\" ]",
+            config_error(config, &item->at, "order.%s: expected names of modules: [ \"one\", \"two\" ]",
                      node->name.p);
         } else if (!registry_find(&config->registry, item->v.s)) {
-            error_at(config, &item->at, "order.%s: there is no module \"%s\"", node->name.p,
+            config_error(config, &item->at, "order.%s: there is no module \"%s\"", node->name.p,
                      item->v.s.p);
         } else {
             names[order->n++] = item->v.s;
@@ -418,7 +406,7 @@ static const struct plan_order *read_order(struct config *config, const struct n
         return NULL;
     }
     if (node->type != NODE_GROUP) {
-        error_at(config, &node->at, "order: expected a group { PHASE = [ modules ]; }");
+        config_error(config, &node->at, "order: expected a group { PHASE = [ modules ]; }");
         return NULL;
     }
     orders = arena_zalloc(&config->arena, (node->n + 1) * sizeof(*orders));
@@ -427,7 +415,7 @@ static const struct plan_order *read_order(struct config *config, const struct n
         int phase = phase_by_name(key->name, &near);
 
         if (phase < 0) {
-            error_at(config, &key->at, "order: there is no phase \"%s\"%s%.*s%s", key->name.p,
+            config_error(config, &key->at, "order: there is no phase \"%s\"%s%.*s%s", key->name.p,
                      near.n ? ": did you mean \"" : "", (int)near.n, near.n ? near.p : "",
                      near.n ? "\"?" : "");
             continue;
@@ -490,7 +478,7 @@ static void read_log(struct scope *scope)
         return;
     }
     if (own->type != NODE_GROUP) {
-        error_at(config, &own->at, "error_log: expected a group { path = \"...\"; }");
+        config_error(config, &own->at, "error_log: expected a group { path = \"...\"; }");
         return;
     }
     const struct node *groups[] = {node_get(server, STR("error_log")), own};
@@ -538,7 +526,7 @@ void build_sites(struct config *config)
     config->sites = arena_zalloc(&config->arena, (n + 1) * sizeof(*config->sites));
     config->tree->sites = arena_zalloc(&config->arena, (n + 1) * sizeof(*config->tree->sites));
     if (sites && sites->type != NODE_LIST) {
-        error_at(config, &sites->at,
+        config_error(config, &sites->at,
                  "sites: expected a list of groups: sites = ( { ... }, { ... } "
                  ");");
         return;
@@ -547,7 +535,7 @@ void build_sites(struct config *config)
         if (site->type != NODE_GROUP) {
             weir_str text = node_text(&config->arena, site, 40);
 
-            error_at(config, &site->at,
+            config_error(config, &site->at,
                      "sites: expected groups: sites = ( { ... }, { ... } ); "
                      "found %s",
                      text.p);

@@ -24,6 +24,15 @@ const char *config_private;
 
 /* ---- where modules are ---- */
 
+void config_error(struct config *config, const struct source *at, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    diag_vadd(&config->diag, DIAG_ERROR, at->file, at->line, fmt, args);
+    va_end(args);
+}
+
 static bool is_folder(const char *path)
 {
     struct stat info;

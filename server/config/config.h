@@ -139,6 +139,10 @@ bool config_commit(struct config *config);
 /* Not "destroy": libconfig has a function of that name. */
 void config_unload(struct config *config);
 
+/* Notes a mistake. */
+void config_error(struct config *config, const struct source *at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* `weir -T`: the effective configuration as text that can be read back, each line with the place
  * that it comes from. */
 void config_print(const struct config *config, FILE *out);

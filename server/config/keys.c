@@ -57,18 +57,6 @@ const char *keys_in(uint32_t scopes)
     return words[scopes & WEIR_S_ALL];
 }
 
-static void error_at(struct config *config, const struct source *at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void error_at(struct config *config, const struct source *at, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    diag_vadd(&config->diag, DIAG_ERROR, at->file, at->line, fmt, args);
-    va_end(args);
-}
-
 /* ---- modules ---- */
 
 static bool is_project_module(weir_str name)
@@ -93,7 +81,7 @@ static void not_installed(struct config *config, const struct source *at, const 
     if (is_folder_unknown(config)) {
         return;
     }
-    error_at(config, at, "%s is not installed: install the module %s (searched in %s)", what,
+    config_error(config, at, "%s is not installed: install the module %s (searched in %s)", what,
              module, config->tree->searched.p);
 }
 
@@ -103,7 +91,7 @@ static struct module *load(struct config *config, const struct source *at, struc
     struct module *module = registry_load(&config->registry, info, error, sizeof(error));
 
     if (!module) {
-        error_at(config, at, "%s", error);
+        config_error(config, at, "%s", error);
     }
     return module;
 }
@@ -116,14 +104,14 @@ const struct module *keys_transport(struct config *config, const struct source *
         return NULL;
     }
     if (!info) {
-        error_at(config, at,
+        config_error(config, at,
                  "https:// needs the module tls, which is not installed (searched in %s)",
                  config->tree->searched.p);
         return NULL;
     }
     const struct module *module = load(config, at, info);
     if (module && !module->desc->transport) {
-        error_at(config, at, "the module \"%s\" does not provide the transport it promises",
+        config_error(config, at, "the module \"%s\" does not provide the transport it promises",
                  module->desc->name);
         return NULL;
     }
@@ -143,7 +131,7 @@ const weir_regex_ops *keys_regex(struct config *config, const struct source *at)
         return NULL;
     }
     if (!info) {
-        error_at(config, at,
+        config_error(config, at,
                  "regular expressions need the module regex, which is not installed (searched in "
                  "%s)",
                  config->tree->searched.p);
@@ -152,7 +140,7 @@ const weir_regex_ops *keys_regex(struct config *config, const struct source *at)
     module = load(config, at, info);
     config->regex = module ? module->desc->regex : NULL;
     if (module && !config->regex) {
-        error_at(config, at,
+        config_error(config, at,
                  "the module \"%s\" does not provide the regular expressions it "
                  "promises",
                  module->desc->name);
@@ -200,7 +188,7 @@ static bool is_foreign(struct scope *scope, const struct node *key)
 {
     for (size_t i = 0; i < WEIR_COUNT(foreign_names); i++) {
         if (str_eq(key->name, str_from(foreign_names[i].name))) {
-            error_at(scope->config, &key->at, "unknown name \"%s\": write %s", key->name.p,
+            config_error(scope->config, &key->at, "unknown name \"%s\": write %s", key->name.p,
                      foreign_names[i].instead);
             return true;
         }
@@ -213,7 +201,7 @@ static bool is_misplaced(struct scope *scope, const struct node *key)
 {
     for (uint32_t kind = WEIR_S_TOP; kind <= WEIR_S_ROUTE; kind <<= 1) {
         if (schema_row(host_rows(kind), key->name, kind)) {
-            error_at(scope->config, &key->at, "\"%s\" cannot stand %s: it belongs %s", key->name.p,
+            config_error(scope->config, &key->at, "\"%s\" cannot stand %s: it belongs %s", key->name.p,
                      keys_in(scope->kind), keys_in(kind));
             return true;
         }
@@ -251,13 +239,13 @@ static void unknown_key(struct scope *scope, const struct node *key)
     }
     owner = near.n ? NULL : module_with_option(config, key->name, scope->kind);
     if (near.n) {
-        error_at(config, &key->at, "unknown name \"%s\": did you mean \"%.*s\"?", key->name.p,
+        config_error(config, &key->at, "unknown name \"%s\": did you mean \"%.*s\"?", key->name.p,
                  (int)near.n, near.p);
     } else if (owner) {
-        error_at(config, &key->at, "\"%s\" is an option of %s: write %s = { %s = ...; };",
+        config_error(config, &key->at, "\"%s\" is an option of %s: write %s = { %s = ...; };",
                  key->name.p, owner->desc->name, owner->desc->name, key->name.p);
     } else {
-        error_at(config, &key->at,
+        config_error(config, &key->at,
                  "unknown name \"%s\": it is no setting of weir %s, and no such module is "
                  "installed (searched in %s)",
                  key->name.p, keys_in(scope->kind), config->tree->searched.p);
@@ -299,7 +287,7 @@ void keys_unknown_option(struct config *config, const char *what, struct rows ro
     size_t n = 0;
 
     if (elsewhere && !row_is_star(elsewhere)) {
-        error_at(config, &option->at, "%s.%s cannot stand %s: it belongs %s", what, option->name.p,
+        config_error(config, &option->at, "%s.%s cannot stand %s: it belongs %s", what, option->name.p,
                  keys_in(scope), keys_in(elsewhere->scopes));
         return;
     }
@@ -310,18 +298,18 @@ void keys_unknown_option(struct config *config, const char *what, struct rows ro
     }
     weir_str near = diag_nearest(option->name, words, n);
     if (near.n) {
-        error_at(config, &option->at, "%s has no option \"%s\": did you mean \"%.*s\"?", what,
+        config_error(config, &option->at, "%s has no option \"%s\": did you mean \"%.*s\"?", what,
                  option->name.p, (int)near.n, near.p);
         return;
     }
     owner = module_with_option(config, option->name, scope);
     if (!owner && registry_find(&config->registry, option->name)) {
-        error_at(config, &option->at,
+        config_error(config, &option->at,
                  "%s has no option \"%s\"; the group of the module \"%s\" "
                  "stands beside it, not in it",
                  what, option->name.p, option->name.p);
     } else if (owner && strcmp(owner->desc->name, what) != 0) {
-        error_at(config, &option->at, "%s has no option \"%s\"; \"%s\" has", what, option->name.p,
+        config_error(config, &option->at, "%s has no option \"%s\"; \"%s\" has", what, option->name.p,
                  owner->desc->name);
     } else {
         weir_str list = STR("");
@@ -329,7 +317,7 @@ void keys_unknown_option(struct config *config, const char *what, struct rows ro
         for (size_t i = 0; i < n && i < 30; i++) {
             list = arena_printf(&config->arena, "%s%s%s", list.p, i ? ", " : "", words[i].p);
         }
-        error_at(config, &option->at, "%s has no option \"%s\"%s%s", what, option->name.p,
+        config_error(config, &option->at, "%s has no option \"%s\"%s%s", what, option->name.p,
                  n ? ": its options are " : "", list.p);
     }
 }

@@ -7,18 +7,6 @@
 #include "config/build.h"
 #include "config/keys.h"
 
-static void error_at(struct config *config, const struct source *at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void error_at(struct config *config, const struct source *at, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    diag_vadd(&config->diag, DIAG_ERROR, at->file, at->line, fmt, args);
-    va_end(args);
-}
-
 /* ---- addresses ---- */
 
 /* Splits a listener's URL. False: reported. */
@@ -29,7 +17,7 @@ static bool parse_url(struct config *config, const struct node *node, weir_str u
 
     *tls = str_starts_with(url, STR("https://"));
     if (!*tls && !str_starts_with(url, STR("http://"))) {
-        error_at(config, &node->at,
+        config_error(config, &node->at,
                  "listen = \"%s\": expected \"http://ADDRESS:PORT\" or "
                  "\"https://ADDRESS:PORT\", such as \"http://*:80\"",
                  url.p);
@@ -42,7 +30,7 @@ static bool parse_url(struct config *config, const struct node *node, weir_str u
         rest.n--;
     }
     if (!is_unix && memchr(rest.p, '/', rest.n)) {
-        error_at(config, &node->at,
+        config_error(config, &node->at,
                  "listen = \"%s\": a listener has no path: paths belong in "
                  "routes",
                  url.p);
@@ -50,12 +38,12 @@ static bool parse_url(struct config *config, const struct node *node, weir_str u
     }
     int rc = addr_parse(rest, *tls ? 443 : 80, addr);
     if (rc == -ENOENT) {
-        error_at(config, &node->at,
+        config_error(config, &node->at,
                  "listen = \"%s\": expected an address of this machine, or * "
                  "for all; host names stand in \"names\"",
                  url.p);
     } else if (rc != 0) {
-        error_at(config, &node->at,
+        config_error(config, &node->at,
                  "listen = \"%s\": \"%.*s\" is no address: expected one such as "
                  "*:80, 127.0.0.1:8080, [::]:443 or unix:/run/weir.sock",
                  url.p, (int)rest.n, rest.p);
@@ -79,7 +67,7 @@ static struct listener *take_listener(struct config *config, const struct node *
             continue;
         }
         if (known->tls != tls) {
-            error_at(config, &node->at, "listen = \"%s\": that address is \"%s\" at %s:%u", url.p,
+            config_error(config, &node->at, "listen = \"%s\": that address is \"%s\" at %s:%u", url.p,
                      known->text.p, known->source.file, known->source.line);
             return NULL;
         }
@@ -109,7 +97,7 @@ static struct listener *take_listener(struct config *config, const struct node *
 static void claimed_twice(struct config *config, const struct listener *listener,
                           const struct node *name, weir_str text, const struct site *other)
 {
-    error_at(config, &name->at, "the name \"%s\" on %s is taken by the site at %s:%u", text.p,
+    config_error(config, &name->at, "the name \"%s\" on %s is taken by the site at %s:%u", text.p,
              listener->text.p, other->source.file, other->source.line);
 }
 
@@ -183,7 +171,7 @@ static void add_site(struct config *config, struct listener *listener, struct si
         return;
     }
     if (listener->fallback) {
-        error_at(config, &site->source,
+        config_error(config, &site->source,
                  "two sites answer any host on %s: this one and the one at "
                  "%s:%u; give one of them names",
                  listener->text.p, listener->fallback->source.file,
@@ -202,13 +190,13 @@ static void listen_at(struct config *config, struct site *site, const struct nod
     if (item->type == NODE_GROUP) {
         url = node_get(item, STR("at"));
         if (!url) {
-            error_at(config, &item->at,
+            config_error(config, &item->at,
                      "listen: the group has no address: add at = "
                      "\"http://*:80\";");
         }
         for (const struct node *key = item->first; key; key = key->next) {
             if (!str_eq(key->name, STR("at")) && !node_is_false(key)) {
-                error_at(config, &key->at,
+                config_error(config, &key->at,
                          "listen.%s: a listener has an address only: settings stand at the top "
                          "level, in a site or in a route",
                          key->name.p);
@@ -221,7 +209,7 @@ static void listen_at(struct config *config, struct site *site, const struct nod
     if (url->type != NODE_STR) {
         weir_str text = node_text(&config->arena, url, 40);
 
-        error_at(config, &url->at, "listen = %s: expected an address such as \"http://*:%s\"",
+        config_error(config, &url->at, "listen = %s: expected an address such as \"http://*:%s\"",
                  text.p, url->type == NODE_INT ? text.p : "80");
         return;
     }
@@ -234,7 +222,7 @@ static void listen_at(struct config *config, struct site *site, const struct nod
 void build_listen(struct config *config, struct site *site, const struct node *node)
 {
     if (!node) {
-        error_at(config, &site->source,
+        config_error(config, &site->source,
                  "the site listens nowhere: add listen = [ \"http://*:80\" "
                  "];");
         return;
@@ -244,7 +232,7 @@ void build_listen(struct config *config, struct site *site, const struct node *n
         return;
     }
     if (node->n == 0) {
-        error_at(config, &node->at, "listen is empty: expected an address such as \"http://*:80\"");
+        config_error(config, &node->at, "listen is empty: expected an address such as \"http://*:80\"");
     }
     for (const struct node *item = node->first; item; item = item->next) {
         listen_at(config, site, item);
@@ -308,7 +296,7 @@ static void add_protocols(struct config *config, struct listener *listener, stru
     const struct plan *plan = &site->self->plan;
 
     if (listener->tls && !plan_conf(plan, listener->transport.module)) {
-        error_at(config, &site->source,
+        config_error(config, &site->source,
                  "the site listens at %s, but has no certificate: add tls = { certificate = "
                  "\"...\"; key = \"...\"; };",
                  listener->text.p);

@@ -14,18 +14,6 @@
 #define FILE_MAX (1024 * 1024)
 #define FIRST_STATUS 300 /* a lower one is no error */
 
-static void error_at(struct config *config, const struct node *node, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void error_at(struct config *config, const struct node *node, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    diag_vadd(&config->diag, DIAG_ERROR, node->at.file, node->at.line, fmt, args);
-    va_end(args);
-}
-
 /* ---- one entry ---- */
 
 static void read_statuses(struct config *config, const struct node *group, const weir_list *list,
@@ -41,21 +29,21 @@ static void read_statuses(struct config *config, const struct node *group, const
                                   out->shown.n ? out->shown.p : "", i ? ", " : "", (int)words[i].n,
                                   words[i].p);
         if (!status_set_add(&out->status, words[i])) {
-            error_at(config, at, "on_error.status: \"%s\": expected a status or some: 404, "
+            config_error(config, &at->at, "on_error.status: \"%s\": expected a status or some: 404, "
                      "\"500-504\", \"5xx\"", words[i].p);
             continue;
         }
         status_set_add(&low, words[i]);
         for (uint32_t status = 100; status < FIRST_STATUS; status++) {
             if (status_set_has(&low, status)) {
-                error_at(config, at, "on_error.status: \"%s\": %u is no error: expected statuses "
+                config_error(config, &at->at, "on_error.status: \"%s\": %u is no error: expected statuses "
                          "from %u on", words[i].p, status, FIRST_STATUS);
                 break;
             }
         }
     }
     if (list->n == 0 && at) {
-        error_at(config, at, "on_error.status: expected statuses, found an empty list");
+        config_error(config, &at->at, "on_error.status: expected statuses, found an empty list");
     }
 }
 
@@ -72,11 +60,11 @@ static void read_path(struct config *config, const struct node *group,
         return;
     }
     if (text.n == 0 || (text.p[0] != '/' && text.p[0] != '$')) {
-        error_at(config, at, "on_error.path = \"%.*s\": expected a path of this site, which begins "
+        config_error(config, &at->at, "on_error.path = \"%.*s\": expected a path of this site, which begins "
                  "with \"/\", or \"@NAME\", the name of one of its routes", (int)text.n, text.p);
     } else if (settings->path->constant.p &&
                uri_parse(settings->path->constant, &config->arena, &uri) != URI_OK) {
-        error_at(config, at, "on_error.path = \"%.*s\": expected a path, escaped as in URLs",
+        config_error(config, &at->at, "on_error.path = \"%.*s\": expected a path, escaped as in URLs",
                  (int)text.n, text.p);
     }
 }
@@ -91,7 +79,7 @@ static void read_answer(struct config *config, const struct node *group,
     } else if (str_to_u64(settings->answer, &status) && status >= 200 && status <= 599) {
         out->answer = (uint32_t)status;
     } else if (!str_eq(settings->answer, STR("keep"))) {
-        error_at(config, node_get(group, STR("answer")), "on_error.answer = \"%s\": expected \"keep\", "
+        config_error(config, &node_get(group, STR("answer"))->at, "on_error.answer = \"%s\": expected \"keep\", "
                  "\"own\" or a status", settings->answer.p);
     }
 }
@@ -121,16 +109,16 @@ static void read_file(struct config *config, const struct node *at, weir_str pat
     int fd = open(path.p, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0 || fstat(fd, &info) != 0) {
-        error_at(config, at, "on_error.respond.file = \"%s\": %s", path.p, strerror(errno));
+        config_error(config, &at->at, "on_error.respond.file = \"%s\": %s", path.p, strerror(errno));
     } else if (info.st_size == 0 || info.st_size > FILE_MAX) {
-        error_at(config, at, "on_error.respond.file = \"%s\": it has %lld bytes: expected 1 to %d",
+        config_error(config, &at->at, "on_error.respond.file = \"%s\": it has %lld bytes: expected 1 to %d",
                  path.p, (long long)info.st_size, FILE_MAX);
     } else {
         char *bytes = arena_alloc(&config->arena, (size_t)info.st_size);
         ssize_t n = read(fd, bytes, (size_t)info.st_size);
 
         if (n != info.st_size) {
-            error_at(config, at, "on_error.respond.file = \"%s\": cannot be read: %s", path.p,
+            config_error(config, &at->at, "on_error.respond.file = \"%s\": cannot be read: %s", path.p,
                      n < 0 ? strerror(errno) : "it is shorter than it was");
         }
         out->file = (weir_str){bytes, n < 0 ? 0 : (size_t)n};
@@ -151,17 +139,17 @@ static void read_respond(struct config *config, const struct node *group,
                 : settings->file.n ? type_of(settings->file)
                                    : STR("text/plain");
     if (out->answer && out->answer < 200) {
-        error_at(config, at, "on_error.respond.status = %u: expected 200 to 599", out->answer);
+        config_error(config, &at->at, "on_error.respond.status = %u: expected 200 to 599", out->answer);
     }
     if (!settings->text == !settings->file.n) {
-        error_at(config, at, "on_error.respond: expected text = \"...\"; or file = \"...\";%s",
+        config_error(config, &at->at, "on_error.respond: expected text = \"...\"; or file = \"...\";%s",
                  settings->text ? ", found both" : "");
     } else if (settings->file.n) {
         read_file(config, node_get(at, STR("file")), settings->file, out);
     }
     for (size_t i = 0; i < out->type.n; i++) {
         if ((unsigned char)out->type.p[i] < ' ' || out->type.p[i] == 0x7f) {
-            error_at(config, at, "on_error.respond.type: a control character in a media type");
+            config_error(config, &at->at, "on_error.respond.type: a control character in a media type");
             return;
         }
     }
@@ -196,7 +184,7 @@ static void read_entry(struct scope *scope, const struct node *group, struct on_
     out->upstream = settings.upstream;
     read_statuses(config, group, &settings.status, out);
     if (!settings.path == !respond) {
-        error_at(config, group, "on_error: expected path = \"...\"; or respond = { ... };%s",
+        config_error(config, &group->at, "on_error: expected path = \"...\"; or respond = { ... };%s",
                  respond ? ", found both" : "");
         return;
     }
@@ -231,7 +219,7 @@ void build_on_error(struct scope *scope, const struct on_errors *outer, struct o
         struct on_error *entry = arena_zalloc(&config->arena, sizeof(*entry));
 
         if (item->type != NODE_GROUP) {
-            error_at(config, item, "on_error: expected a list of groups: on_error = ( { status = "
+            config_error(config, &item->at, "on_error: expected a list of groups: on_error = ( { status = "
                      "[ 404 ]; path = \"/404.html\"; } );");
             continue;
         }

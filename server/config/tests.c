@@ -6,18 +6,6 @@
 #include "config/scope.h"
 #include "http/http1_parse.h"
 
-static void error_at(struct config *config, const struct source *at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void error_at(struct config *config, const struct source *at, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    diag_vadd(&config->diag, DIAG_ERROR, at->file, at->line, fmt, args);
-    va_end(args);
-}
-
 /* A name that the site answers to. */
 static weir_str name_of(struct arena *arena, const struct site *site)
 {
@@ -61,7 +49,7 @@ static bool read_request(struct config *config, struct test *test)
 static bool is_text(struct config *config, const struct node *node)
 {
     if (node->type != NODE_STR) {
-        error_at(config, &node->at, "tests: %s: expected text in quotes", node->name.p);
+        config_error(config, &node->at, "tests: %s: expected text in quotes", node->name.p);
     }
     return node->type == NODE_STR;
 }
@@ -82,7 +70,7 @@ static void read_fields(struct config *config, const struct node *expect, struct
         return;
     }
     if (headers->type != NODE_GROUP) {
-        error_at(config, &headers->at, "tests: expect.headers: expected a group { Name = \"value\"; }");
+        config_error(config, &headers->at, "tests: expect.headers: expected a group { Name = \"value\"; }");
         return;
     }
     test->expect.fields =
@@ -114,7 +102,7 @@ static void read_test(struct config *config, const struct site *site, const stru
         want_regex(config, texts[i], &test->source);
     }
     if (!read_request(config, test)) {
-        error_at(config, &node_get(node, STR("request"))->at,
+        config_error(config, &node_get(node, STR("request"))->at,
                  "tests: request = \"%s\": expected \"METHOD URL\", such as \"GET https://%.*s/\" or "
                  "\"GET /\"", test->request.p, (int)test->host.n, test->host.n ? test->host.p : "");
     }
@@ -130,7 +118,7 @@ struct test *tests_read(struct config *config, const struct site *site, uint32_t
     *n = 0;
     for (; item && !node_is_false(item); item = is_list ? item->next : NULL) {
         if (item->type != NODE_GROUP) {
-            error_at(config, &item->at, "tests: expected a list of groups: tests = ( { request = "
+            config_error(config, &item->at, "tests: expected a list of groups: tests = ( { request = "
                      "\"GET /\"; expect = { status = 200; }; } );");
             continue;
         }

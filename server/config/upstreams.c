@@ -9,18 +9,6 @@
 #include "config/keys.h"
 #include "upstream/group.h"
 
-static void error_at(struct config *config, const struct node *node, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void error_at(struct config *config, const struct node *node, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    diag_vadd(&config->diag, DIAG_ERROR, node->at.file, node->at.line, fmt, args);
-    va_end(args);
-}
-
 /* ---- peers ---- */
 
 static void check_address(struct config *config, const char *upstream, const struct peer_conf *peer,
@@ -30,10 +18,10 @@ static void check_address(struct config *config, const char *upstream, const str
     weir_str text = peer->address;
 
     if (str_starts_with(text, STR("http://")) || str_starts_with(text, STR("https://"))) {
-        error_at(config, at, "upstream.%s: \"%s\": a server is \"host:port\", without %.*s://",
+        config_error(config, &at->at, "upstream.%s: \"%s\": a server is \"host:port\", without %.*s://",
                  upstream, text.p, text.p[4] == 's' ? 5 : 4, text.p);
     } else if (addr_parse(text, 80, &addr) == -EINVAL) {
-        error_at(config, at,
+        config_error(config, &at->at,
                  "upstream.%s: \"%s\" is no address: expected \"host:port\", \"[v6]:port\" or "
                  "\"unix:/path\"",
                  upstream, text.p);
@@ -59,7 +47,7 @@ static void read_peers(struct config *config, struct upstream_conf *up, const st
         if (!group) {
             weir_str text = node_text(&config->arena, item, 40);
 
-            error_at(config, item, "%s: %s: expected \"host:port\" or { address = \"host:port\"; }",
+            config_error(config, &item->at, "%s: %s: expected \"host:port\" or { address = \"host:port\"; }",
                      what.p, text.p);
             continue;
         }
@@ -70,7 +58,7 @@ static void read_peers(struct config *config, struct upstream_conf *up, const st
         up->peer_n++;
     }
     if (servers->type == NODE_LIST && servers->n == 0) {
-        error_at(config, servers, "upstream.%s.servers is empty: expected at least one address",
+        config_error(config, &servers->at, "upstream.%s.servers is empty: expected at least one address",
                  up->name.p);
     }
 }
@@ -117,17 +105,17 @@ static void unknown_balancer(struct config *config, const struct upstream_conf *
     weir_str near, list = offered_balancers(config, up->balance, &near);
 
     if (near.n) {
-        error_at(config, node,
+        config_error(config, &node->at,
                  "upstream.%s.balance = \"%s\": there is no such balancer: did you "
                  "mean \"%.*s\"?",
                  up->name.p, up->balance.p, (int)near.n, near.p);
     } else if (list.n) {
-        error_at(config, node,
+        config_error(config, &node->at,
                  "upstream.%s.balance = \"%s\": no installed module provides it; "
                  "there are %s",
                  up->name.p, up->balance.p, list.p);
     } else {
-        error_at(config, node,
+        config_error(config, &node->at,
                  "upstream.%s.balance = \"%s\": no installed module provides it: "
                  "install the module balance (searched in %s)",
                  up->name.p, up->balance.p, config->tree->searched.p);
@@ -152,18 +140,18 @@ static void read_balancer(struct config *config, struct upstream_conf *up, const
     }
     module = registry_load(&config->registry, info, error, sizeof(error));
     if (!module) {
-        error_at(config, node ? node : group, "upstream.%s.balance: %s", up->name.p, error);
+        config_error(config, &(node ? node : group)->at, "upstream.%s.balance: %s", up->name.p, error);
         return;
     }
     up->balancer = find_balancer(module, up->balance);
     up->balancer_module = module;
     if (up->balancer && WEIR_HAS(up->balancer, needs_key) && !up->key) {
-        error_at(config, node ? node : group,
+        config_error(config, &(node ? node : group)->at,
                  "upstream.%s.balance = \"%s\" needs a key: add key = \"$request_uri\";",
                  up->name.p, up->balance.p);
     }
     if (!up->balancer) {
-        error_at(config, node ? node : group,
+        config_error(config, &(node ? node : group)->at,
                  "the module \"%s\" does not provide the balancer "
                  "\"%s\" that it promises",
                  module->desc->name, up->balance.p);
@@ -209,7 +197,7 @@ static void read_statuses(struct config *config, const struct upstream_conf *up,
 
     for (size_t i = 0; i < list->n; i++) {
         if (!status_set_add(set, words[i])) {
-            error_at(config, at, "upstream.%s.%s: \"%s\": expected a status or some: 503, "
+            config_error(config, &at->at, "upstream.%s.%s: \"%s\": expected a status or some: 503, "
                      "\"500-504\", \"5xx\"", up->name.p, what, words[i].p);
         }
     }
@@ -222,7 +210,7 @@ static void read_words(struct config *config, struct upstream_conf *up, const st
 
     for (size_t i = 0; i < up->retry_words.n; i++) {
         if (!add_retry_word(up, words[i])) {
-            error_at(config, at ? at : group, "upstream.%s.retry.on: \"%s\": expected connect, "
+            config_error(config, &(at ? at : group)->at, "upstream.%s.retry.on: \"%s\": expected connect, "
                      "error, timeout, invalid, or a status", up->name.p, words[i].p);
         }
     }
@@ -248,7 +236,7 @@ static bool read_switch(struct config *config, struct upstream_conf *up, const s
                                   ? schema_item(&config->arena, sub, row, node)
                                   : NULL;
     if (!item) {
-        error_at(config, node, "%s: expected a group { ... }", what.p);
+        config_error(config, &node->at, "%s: expected a group { ... }", what.p);
         return false;
     }
     return schema_fill(config, what.p, sub, WEIR_S_TOP, true, item, up);
@@ -267,15 +255,15 @@ static void read_resolver(struct config *config, struct upstream_conf *up, const
     }
     info = registry_find_provider(&config->registry, STR("resolver"));
     if (!info) {
-        error_at(config, at, "upstream.%s.resolve: no installed module looks names up: install "
+        config_error(config, &at->at, "upstream.%s.resolve: no installed module looks names up: install "
                  "the module dns (searched in %s)", up->name.p, config->tree->searched.p);
         return;
     }
     up->resolver = registry_load(&config->registry, info, error, sizeof(error));
     if (!up->resolver) {
-        error_at(config, at, "upstream.%s.resolve: %s", up->name.p, error);
+        config_error(config, &at->at, "upstream.%s.resolve: %s", up->name.p, error);
     } else if (!up->resolver->desc->resolver) {
-        error_at(config, at, "the module \"%s\" does not provide the resolver that it promises",
+        config_error(config, &at->at, "the module \"%s\" does not provide the resolver that it promises",
                  up->resolver->desc->name);
     }
 }
@@ -340,13 +328,13 @@ static void read_health(struct config *config, struct upstream_conf *up, const s
     read_health_tls(config, up, node_get(at, STR("tls")));
     info = registry_find_provider(&config->registry, STR("health"));
     if (!info) {
-        error_at(config, at, "upstream.%s.health: no installed module provides active checks: "
+        config_error(config, &at->at, "upstream.%s.health: no installed module provides active checks: "
                  "install the module health (searched in %s)", up->name.p,
                  config->tree->searched.p);
     } else if (!(module = registry_load(&config->registry, info, error, sizeof(error)))) {
-        error_at(config, at, "upstream.%s.health: %s", up->name.p, error);
+        config_error(config, &at->at, "upstream.%s.health: %s", up->name.p, error);
     } else if (!module->desc->health) {
-        error_at(config, at, "the module \"%s\" does not provide the checks that it promises",
+        config_error(config, &at->at, "the module \"%s\" does not provide the checks that it promises",
                  module->desc->name);
     } else {
         up->health.module = module;
@@ -367,7 +355,7 @@ static void read_upstream(struct config *config, struct upstream_conf *up, const
     if (servers) {
         read_peers(config, up, servers);
     } else {
-        error_at(config, group, "%s has no servers: add servers = [ \"127.0.0.1:3000\" ];", what.p);
+        config_error(config, &group->at, "%s has no servers: add servers = [ \"127.0.0.1:3000\" ];", what.p);
     }
     read_switch(config, up, group, "sticky");
     if (ok) {
@@ -386,7 +374,7 @@ void build_upstreams(struct config *config)
         return;
     }
     if (top->type != NODE_GROUP) {
-        error_at(config, top,
+        config_error(config, &top->at,
                  "upstream: expected a group of named groups: upstream = { NAME = { "
                  "servers = [ ... ]; }; };");
         return;
@@ -396,7 +384,7 @@ void build_upstreams(struct config *config)
         if (group->type != NODE_GROUP) {
             weir_str text = node_text(&config->arena, group, 40);
 
-            error_at(config, group, "upstream.%s = %s: expected a group { servers = [ ... ]; }",
+            config_error(config, &group->at, "upstream.%s = %s: expected a group { servers = [ ... ]; }",
                      group->name.p, text.p);
             continue;
         }
