@@ -266,15 +266,6 @@ static weir_rc on_access(weir_req *req, const void *conf_)
 
 /* ---- configuration ---- */
 
-static const void *tls_settings(weir_cfg *cfg, const struct conf *conf)
-{
-    const weir_tls_client client = {.size = sizeof(client), .verify = true};
-
-    return conf->to.n > 8 && memcmp(conf->to.p, "https://", 8) == 0
-               ? weir_cfg_tls_client(cfg, "to", &client)
-               : NULL;
-}
-
 static void commit(weir_cfg *cfg, void *conf_)
 {
     struct conf *conf = conf_;
@@ -294,7 +285,7 @@ static void commit(weir_cfg *cfg, void *conf_)
         .read_timeout_ms = conf->timeout_ms,
         .deadline_ms = conf->timeout_ms,
         .buffer_head = 65536,
-        .tls = tls_settings(cfg, conf),
+        .tls = weir_cfg_tls_for(cfg, "to", conf->to),
     };
     conf->reported = weir_cfg_metric(cfg, "reported_total", WEIR_METRIC_COUNTER, NULL,
                                      "Requests that mode = \"report\" let pass.");

@@ -123,7 +123,6 @@ void remote_leave(struct remote *remote, struct remote_waiter *waiter)
 
 struct remote *remote_open(weir_cfg *cfg, const char *opt, weir_str url)
 {
-    const weir_tls_client client = {.size = sizeof(client), .verify = true};
     weir_str path;
 
     for (struct remote *known = remotes; known; known = known->next) {
@@ -147,10 +146,8 @@ struct remote *remote_open(weir_cfg *cfg, const char *opt, weir_str url)
         .read_timeout_ms = FETCH_MS,
         .deadline_ms = FETCH_MS,
         .buffer_head = 65536,
+        .tls = weir_cfg_tls_for(cfg, opt, url),
     };
-    if (url.n > 8 && memcmp(url.p, "https://", 8) == 0) {
-        remote->forward.tls = weir_cfg_tls_client(cfg, opt, &client);
-    }
     remote->next = remotes;
     remotes = remote;
     return remote;

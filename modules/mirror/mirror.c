@@ -361,15 +361,6 @@ static void check(weir_cfg *cfg, void *conf_)
     }
 }
 
-static const void *tls_settings(weir_cfg *cfg, const struct conf *conf)
-{
-    const weir_tls_client client = {.size = sizeof(client), .verify = true};
-
-    return conf->to.n > 8 && memcmp(conf->to.p, "https://", 8) == 0
-               ? weir_cfg_tls_client(cfg, "to", &client)
-               : NULL;
-}
-
 static void commit(weir_cfg *cfg, void *conf_)
 {
     static const char *const labels[RESULTS] = {"result=\"sent\"", "result=\"failed\"",
@@ -392,7 +383,7 @@ static void commit(weir_cfg *cfg, void *conf_)
         .read_timeout_ms = conf->timeout_ms,
         .deadline_ms = conf->timeout_ms,
         .buffer_head = 65536,
-        .tls = tls_settings(cfg, conf),
+        .tls = weir_cfg_tls_for(cfg, "to", conf->to),
     };
     for (size_t i = 0; i < RESULTS; i++) {
         conf->results[i] = weir_cfg_metric(cfg, "copies_total", WEIR_METRIC_COUNTER, labels[i],

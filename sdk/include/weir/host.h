@@ -9,6 +9,7 @@
 #define WEIR_HOST_H
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "connection.h"
 #include "fields.h"
@@ -620,6 +621,19 @@ static inline const void *weir_cfg_tls_client(weir_cfg *cfg, const char *opt,
                                               const weir_tls_client *client)
 {
     return weir_host_->cfg->tls_client(cfg, opt, client);
+}
+
+/* The same by the rules that most want, system authorities and the URL's name, if the URL is https://; else
+ * NULL. */
+static inline const void *weir_cfg_tls_for(weir_cfg *cfg, const char *opt, weir_str url)
+{
+    weir_tls_client client;
+
+    memset(&client, 0, sizeof(client));
+    client.size = sizeof(client);
+    client.verify = true;
+    return url.n > 8 && memcmp(url.p, "https://", 8) == 0 ? weir_cfg_tls_client(cfg, opt, &client)
+                                                           : NULL;
 }
 
 /* 32 random bytes, the same in all workers and after reloads; gone when weir ends. */
