@@ -24,6 +24,7 @@ is $status, 1, 'one that refuses has status 1';
 like "$out|$err", qr/^\|5 requests/, 'and its answer is on standard error';
 ($status, $out) = $ask->('ask', 'much');
 is scalar(() = $out =~ /^line \d+$/mg), 100000, 'an answer may be long';
+unlike $weir->error_log, qr/which workers may not/, 'a command needs no right that workers do not have';
 
 unless (is_sanitized()) { # they end it in a way of their own
     ($status, $out, $err) = $ask->('ask', 'crash');

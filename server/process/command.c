@@ -19,7 +19,7 @@
 #include "process/sandbox.h"
 
 #define WORDS_MAX 64
-#define PATIENCE_S 600 /* for a command, and for who reads its answer */
+#define PATIENCE_S 600 /* for a command and its answer */
 
 /* ---- lines ---- */
 
@@ -184,7 +184,6 @@ static _Noreturn void serve(struct config *config, const char *line, struct cont
     loop_init();
     weir_rc rc = run(config, &said, line);
     answer_end(&said);
-    alarm(0);
     command_answer(client, rc == WEIR_OK, said.text, said.n);
     close(client.fd);
     _exit(0);
