@@ -40,6 +40,10 @@ for my $path ('/m', '/sub') {
     is "$response->{status} " . $response->header('Location'), "301 $path/?q=1", "row 6: $path has a slash added";
 }
 is $one->('/m/')->{body}, 'sub index', 'a mount inside a site with a root';
+mkdir "$www/one/closed";
+chmod 0, write_file("$www/one/closed/index.html", 'not for you');
+is $one->('/closed/')->{status}, 403, 'an index that may not be read is not one that is not there';
+ok $weir->logged(qr{the worker user may not read it.*/closed/}), 'which is said';
 is $one->('/a.txt', 'GET', 'User-Agent' => 'x"y')->{body}, 'first', 'a file through a link';
 ok wait_for { read_file("$weir->{dir}/log") =~ m{^"GET /a\.txt HTTP/1\.1" 200 "x\\x22y"$}m },
     'row 16: a template has its own quotes, and values are escaped';

@@ -148,6 +148,7 @@ static int folder_fd(struct folder *folder)
 static struct file *find_index(weir_req *req, const struct conf *conf, weir_str folder)
 {
     const weir_str *names = conf->index.items;
+    int error = ENOENT;
 
     for (size_t i = 0; i < conf->index.n; i++) {
         struct file *file = file_get(folder_fd(conf->folder), join(req, folder, names[i]),
@@ -158,9 +159,11 @@ static struct file *find_index(weir_req *req, const struct conf *conf, weir_str 
         }
         if (file) {
             file_release(file);
+        } else if (errno != ENOENT) {
+            error = errno; /* one that may not be read is not one that is not there */
         }
     }
-    errno = ENOENT;
+    errno = error;
     return NULL;
 }
 
