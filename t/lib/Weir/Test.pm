@@ -294,7 +294,7 @@ sub weir {
     return $self if $o{may_fail};
     my $up = wait_for {
         waitpid($self->{pid}, WNOHANG) == $self->{pid} and return 'ended';
-        return $self->command('status') =~ /^ok\nstate +(?!NOT SERVING)/ unless $o{bare};
+        return $self->command('status') =~ /^ok\nstate +(serving|DEGRADED)$/m unless $o{bare};
         IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->port);
     };
     if (!$up || $up eq 'ended') {
