@@ -95,8 +95,8 @@ sub included {
 sub note {
     my ($d, $what, $why) = @_;
     $refused = 1 if $what eq 'refused';
-    return if $noted{"$d->{file}:$d->{line}:$d->{name}:$what:$why"}++;
     $d->{is_noted} = 1;
+    return if $noted{"$d->{file}:$d->{line}:$d->{name}:$what:$why"}++;
     print STDERR "$d->{file}:$d->{line}: $what: $d->{name}: $why\n";
 }
 sub done { my ($d, $why) = @_; note($d, 'translated', $why // 'as it is') }
@@ -114,6 +114,13 @@ sub effective {
         my @found = all_of($s, $name);
         return wantarray ? @found : $found[-1] if @found;
     }
+    return;
+}
+
+# The scope that `effective` finds it in.
+sub home_of {
+    my ($scope, $name) = @_;
+    for (my $s = $scope; $s; $s = $s->{parent}) { return $s if all_of($s, $name) }
     return;
 }
 
@@ -248,7 +255,12 @@ sub proxy {
     changed($_, 'there are no sizes that have to fit each other') for grep { $_ } scalar effective($scope, 'proxy_busy_buffers_size');
     if (my $v = effective($scope, 'proxy_http_version')) { done($v, 'HTTP/1.1 is what weir speaks to backends') }
     if (my $r = effective($scope, 'proxy_redirect')) { $r->{args}[0] eq 'off' ? done($r, 'Location is passed on as it is') : note($r, 'refused', 'Location is not rewritten') }
+    if (my $i = effective($scope, 'proxy_ignore_headers')) {
+        my @other = grep { lc ne 'x-accel-redirect' } @{ $i->{args} };
+        @other ? note($i, 'refused', "$other[0] counts; see modules/cache for what a route may say instead") : done($i, 'accel_redirect is off unless a route says it');
+    }
     changed($_, 'what may be tried again: proxy.retry and the upstream\'s retry') for effective($scope, 'proxy_next_upstream');
+    push @proxy, accel_redirect($scope, $d);
     return \@proxy;
 }
 
@@ -291,8 +303,13 @@ sub static {
     if (my $i = one_of($scope, 'index')) { push @static, index => array(map { s{^/}{}r } @{ $i->{args} }); done($i, 'static.index') }
     if (my $t = one_of($scope, 'try_files')) {
         my @paths = map { template($t, $_) // () } map { s/^=(\d+)$/=$1/r } @{ $t->{args} };
-        if (grep { /^\@/ } @paths) { note($t, 'refused', 'named locations: give the last path a route of its own') }
-        else { s/\?\$(?:args|query_string)$// for @paths; push @static, try => array(@paths); done($t, 'static.try') }
+        s/\?\$(?:args|query_string)$// for @paths;
+        if ($paths[-1] !~ /^\@/) { push @static, try => array(@paths); done($t, 'static.try') }
+        elsif ($location && named_location($location, $paths[-1])) {
+            $location->{fallback} = $paths[-1];
+            push @static, try => array(@paths[0 .. $#paths - 1], '=404');
+            changed($t, "static.try and on_error for GET and HEAD; other methods never mean files, and go to $paths[-1] at once");
+        } else { note($t, 'refused', $location ? "there is no location $paths[-1]" : 'a named location for the whole server: put it into `location /`') }
     }
     if (my $a = one_of($scope, 'autoindex')) { push @static, autoindex => $a->{args}[0] eq 'on' ? \1 : \0; done($a, 'static.autoindex') }
     return @static ? \@static : undef;
@@ -415,6 +432,7 @@ sub fastcgi {
     if (my $i = effective($scope, 'fastcgi_index')) { push @f, index => $i->{args}[0]; done($i, 'fastcgi.index') }
     done($d, 'fastcgi.to');
     changed($_, 'weir sets the usual parameters, SCRIPT_FILENAME among them') for all_of($scope, 'fastcgi_param');
+    push @f, accel_redirect($scope, $d);
     return \@f;
 }
 
@@ -431,12 +449,87 @@ sub rewrites {
     return @rules ? [rules => { list => \@rules }] : undef;
 }
 
+# ---- error pages ----
+
+# Of the site: routes that are no location in nginx, and the entries made of each error_page.
+my (@made_routes, %entry_of);
+
+# nginx has statuses of its own, which clients never see.
+my %own_status = (494 => 'too long a head is 431', 495 => 'a certificate that does not fit ends the handshake or is 403',
+    496 => 'a certificate that is missing ends the handshake or is 403', 497 => 'plain HTTP at a TLS port is 400', 499 => 'nobody is there to read it');
+
+# Where another host is to be asked: a route with that redirect, and its name.
+sub redirect_route {
+    my ($url, $status) = @_;
+    my $name = 'error-' . (@made_routes + 1);
+    push @made_routes, [path => "/\@$name", name => $name, internal => \1, redirect => [to => $url, status => integer($status // 302)]];
+    return "\@$name";
+}
+
+# One error_page: an entry of on_error, or nothing.
+sub error_page {
+    my ($d) = @_;
+    my @a = @{ $d->{args} };
+    my $to = pop @a;
+    my $answer = @a && $a[-1] =~ /^=(\d*)$/ ? (pop @a, $1)[1] : undef;
+    my @wrong = grep { $own_status{$_} || !/^[345]\d\d$/ } @a;
+
+    if (@wrong || !@a) { note($d, 'refused', @a ? "$wrong[0]: " . ($own_status{ $wrong[0] } // 'no status') : 'no status'); return }
+    my $path = template($d, $to) // return;
+    if ($path =~ m{^(?:\w+:|\$scheme)//} || ($answer // '') =~ /^30[12378]$/) {
+        ($path, $answer) = (redirect_route($path, $answer || undef), '');
+        done($d, 'on_error, and a route that redirects');
+    } elsif ($path =~ /^\@/) {
+        changed($d, 'on_error: the named route is asked by GET or HEAD, without a body');
+    } elsif ($path =~ m{^[/\$]}) {
+        done($d, 'on_error');
+    } else { note($d, 'refused', "\"$to\": expected a path, \@NAME or a URL"); return }
+    return [status => array(@a), path => $path, defined $answer ? (answer => length $answer ? $answer : 'own') : ()];
+}
+
+# Those that nginx would use in this scope; a site's are its routes', too, but those do not mean backends' answers.
+sub error_pages {
+    my ($scope, $location) = @_;
+    my @fallback = $location && $location->{fallback} ? [status => array(404), path => $location->{fallback}, answer => 'own'] : ();
+    my @pages = effective($scope, 'error_page') or return @fallback ? { list => \@fallback } : undef;
+    my $home = home_of($scope, 'error_page');
+    my $backend = (grep { one_of($scope, "${_}_pass") } qw(proxy fastcgi))[0];
+    my $intercept = $location && $backend ? effective($scope, "${backend}_intercept_errors") : undef;
+    my $is_meant = $intercept && $intercept->{args}[0] eq 'on';
+
+    changed($_, 'an entry of on_error answers a request once, so that circles end') for effective($scope, 'recursive_error_pages');
+    done($intercept, $is_meant ? 'on_error.upstream' : 'on_error means weir\'s own errors') if $intercept;
+    @pages = () if $location && $home->{name} ne 'location' && !$is_meant; # its site says so
+    my %own = map { $_ => 1 } map { @{ $_->{args} } } @pages;
+    for my $outer (@pages && $location && $home->{parent} ? effective($home->{parent}, 'error_page') : ()) {
+        changed($pages[0], 'on_error: for other statuses those of the site hold as well') if grep { /^\d+$/ && !$own{$_} } @{ $outer->{args} };
+    }
+    my @entries = (@fallback, map { my $page = $entry_of{$_} //= error_page($_); $page ? [@$page, $is_meant ? (upstream => \1) : ()] : () } @pages);
+    return @entries ? { list => \@entries } : undef;
+}
+
+# A location that clients cannot ask for, and that is no error's page: nginx obeys every backend's X-Accel-Redirect, weir that
+# of a route which says so.
+sub accel_redirect {
+    my ($scope, $d) = @_;
+    my $server = $scope;
+    $server = $server->{parent} while $server && $server->{name} ne 'server';
+    my $ignored = effective($scope, $d->{name} =~ s/_pass$/_ignore_headers/r);
+    my @pages = map { $_->{args}[-1] } map { all_of($_, 'error_page') } $server, locations($server);
+    my ($inner) = grep { my $l = $_; one_of($l, 'internal') && !grep { index($_, $l->{args}[-1]) == 0 } @pages } locations($server);
+
+    return if !$inner || ($ignored && grep { lc eq 'x-accel-redirect' } @{ $ignored->{args} });
+    changed($d, 'accel_redirect: its X-Accel-Redirect may lead to ' . $inner->{args}[-1] . '; say false where backends are not trusted that far');
+    return (accel_redirect => \1);
+}
+
 # All that a site and a route can both have.
 sub shared_parts {
     my ($scope, $location, $formats) = @_;
     my @out;
     my @response = response_headers($scope);
-    my ($pass, $php) = (one_of($scope, 'proxy_pass'), one_of($scope, 'fastcgi_pass'));
+    my $pass = one_of($scope, 'proxy_pass');
+    my $php = one_of($scope, 'fastcgi_pass');
     my @request = $pass ? request_fields($scope) : ();
 
     push @out, returned($scope);
@@ -447,7 +540,8 @@ sub shared_parts {
     my $cache = $pass ? cache_use($scope) : undef;
     push @out, cache => $cache if $cache;
     push @out, headers => [@request ? (request => [set => \@request]) : (), @response ? (response => \@response) : ()] if @request || @response;
-    for (['limit', limits($scope)], ['access', access($scope)], ['compress', compress($scope)], ['rewrite', rewrites($scope)]) {
+    for (['limit', limits($scope)], ['access', access($scope)], ['compress', compress($scope)], ['rewrite', rewrites($scope)],
+        ['on_error', error_pages($scope, $location)]) {
         push @out, @$_ if defined $_->[1];
     }
     if (my $a = one_of($scope, 'auth_basic')) {
@@ -471,16 +565,54 @@ sub route {
     ($modifier, $pattern) = ($1, $2) if @args == 1 && $pattern =~ /^(=|\^~|~\*|~)(.+)$/;
     my %kind = ('' => 'path', '^~' => 'path', '=' => 'exact', '~' => 'regex', '~*' => 'regex');
 
-    if ($pattern =~ /^\@/) { note($location, 'refused', 'a named location: give it a path'); return }
+    return named_route($location, $formats) if $pattern =~ /^\@/;
     $location->{kind} = $kind{$modifier};
     $location->{pattern} = $pattern;
     $pattern = "(?i)$pattern" if $modifier eq '~*';
     my @route = ($kind{$modifier} => $pattern, $modifier eq '^~' ? (final => \1) : ());
     if ($kind{$modifier} eq 'path' && $pattern !~ m{/$}) { changed($location, "matches whole segments: $pattern and $pattern/..., not ${pattern}more") }
     else { done($location, 'a route') }
+    push @route, internal($location);
+    my @parts = route_parts($location, $formats);
+    return ([@route, $location->{fallback} ? (methods => array('GET')) : (), @parts], route_for_other_methods($location, \@route, $formats));
+}
+
+sub route_parts {
+    my ($location, $formats) = @_;
     my $client = client($location, $location);
-    my @rest = shared_parts($location, $location, $formats);
-    return [@route, $client ? (client => $client) : (), @rest];
+    return ($client ? (client => $client) : (), shared_parts($location, $location, $formats));
+}
+
+sub internal {
+    my ($location) = @_;
+    my $d = one_of($location, 'internal') // return;
+    done($d, 'internal');
+    return (internal => \1);
+}
+
+sub named_location {
+    my ($scope, $name) = @_;
+    $scope = $scope->{parent} while $scope->{name} ne 'server';
+    return (grep { $_->{args}[-1] eq $name } locations($scope))[0];
+}
+
+# What is asked for there by other methods than those that files take goes to the same backend.
+sub route_for_other_methods {
+    my ($location, $route, $formats) = @_;
+    my $named = $location->{fallback} ? named_location($location, $location->{fallback}) : return;
+
+    $named->{kind} = 'named';
+    return [@$route, route_parts($named, $formats)];
+}
+
+# A route has a path; nobody asks for this one, which is found by its name.
+sub named_route {
+    my ($location, $formats) = @_;
+    my $name = $location->{args}[-1] =~ s/^\@//r;
+
+    $location->{kind} = 'named';
+    done($location, "the route with name = \"$name\"");
+    return [path => "/\@$name", name => $name, internal => \1, route_parts($location, $formats)];
 }
 
 sub locations {
@@ -554,6 +686,7 @@ sub site {
     my ($server, $http, $formats) = @_;
     my @names = names($server);
     my ($urls, $default, $http2) = listens($server);
+    (@made_routes, %entry_of) = ();
     my @site = (@names ? (names => array(@names)) : (), listen => array(@$urls));
     my $is_tls = grep { /^https/ } @$urls;
 
@@ -567,7 +700,8 @@ sub site {
     my $outer = { block => $http->{block} };
     if (!$has{compress}) { my $c = compress($outer); push @site, compress => $c if defined $c }
     if (!$has{static} && !$has{redirect} && !$has{respond}) { my $s = static($outer); push @site, static => $s if $s }
-    my @routes = map { route($_, $formats) // () } locations($server);
+    my @routes = map { route($_, $formats) } locations($server);
+    push @routes, @made_routes;
     push @site, routes => { list => \@routes } if @routes;
     if (my $t = effective($server, 'server_tokens')) { changed($t, 'weir sends no Server at all') }
     done($server, 'a site');
@@ -670,9 +804,7 @@ my %needless = map { $_ => 1 } qw(events worker_connections use multi_accept acc
 my %reasons = (
     if => 'there is no `if`: a route has `match` for fields, arguments and cookies, and `methods`',
     set => 'no variable is set on the way: a map, or the value where it is used',
-    error_page => 'weir makes its own error pages',
     stream => 'weir speaks HTTP alone', mail => 'weir speaks HTTP alone',
-    internal => 'a route that clients cannot ask for: leave it out, or guard it with access',
 );
 
 # Everything that nobody has spoken of yet.

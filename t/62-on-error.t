@@ -71,6 +71,7 @@ for my $how (1, 2) {
     is join(' ', map { $_->{status} } @r), '502 404 403 200 410 502', "HTTP/$how: statuses";
     is $r[0]{body}, "page 502\n", "HTTP/$how: a page for an error of weir's own";
     like $r[0]{head}, qr/\nx-site: yes\n/i, "HTTP/$how: with the site's rules";
+    unlike $r[0]{head}, qr/\n(?:last-modified|accept-ranges):/i, "HTTP/$how: no date that caches would reckon by";
     is $r[1]{body}, "backend's 404", "HTTP/$how: an answer of a backend is left alone";
     is $r[2]{body} . ($r[2]{head} =~ /content-type: (.*)/i)[0], 'no, 127.0.0.1text/x-no', "HTTP/$how: a text";
     is $r[3]{body} . ($r[3]{head} =~ /content-type: (.*)/i)[0], '<p>sorry</p>text/html', "HTTP/$how: a file, with another status";

@@ -9,27 +9,31 @@ use Weir::Test;
 
 need_tool(qw(nginx curl));
 my $dir = new_dir();
-make_path(map { "$dir/$_" } qw(www/static www/sub www/pictures www/list www/private nginx conf/sites));
+make_path(map { "$dir/$_" } qw(www/static www/sub www/pictures www/list www/private www/errors www/tried nginx conf/sites));
 make_certificate($dir);
 write_file("$dir/www/$_->[0]", $_->[1]) for ['index.html', '<h1>index</h1>'], ['page.html', '<p>page</p>' x 100], ['static/style.css', 'a { }' x 200],
-    ['sub/index.html', 'sub'], ['pictures/p.png', "\x89PNG"], ['list/page.html', 'listed'], ['private/x', 'secret'], ['x.bak', 'old'], ['style.css', 'b { }' x 200];
+    ['sub/index.html', 'sub'], ['pictures/p.png', "\x89PNG"], ['list/page.html', 'listed'], ['private/x', 'secret'], ['x.bak', 'old'], ['style.css', 'b { }' x 200],
+    ['tried/there', 'tried'], map { ["errors/$_.html", "the page $_"] } 404, '50x', 'kind';
 utime 1e9, 1e9, "$dir/www/page.html";
 my $backend = backend(sub {
     my ($conn, $r) = @_;
     my $seen = join '', map { "$_: " . ($r->header($_) // '-') . "\n" } qw(host x-real-ip x-forwarded-for x-forwarded-proto upgrade);
     return $conn->answer(404, 'none', 'Content-Type' => 'text/plain') if $r->{path} =~ /gone/;
     return $conn->answer(302, '', Location => '/elsewhere') if $r->{path} =~ /moved/;
+    return $conn->answer(200, '', 'X-Accel-Redirect' => $1, 'Content-Type' => 'text/x-sent') if $r->{path} =~ m{^/send(/.*)};
     $conn->answer(200, "$r->{method} $r->{path}\n$seen$r->{body}", 'Content-Type' => 'text/html', 'X-App' => 'yes');
 });
 
 # ---- both of them, on ports of their own ----
 my (%conf, %at);
+my $nobody = free_port();
 for my $who (qw(nginx weir)) {
     $at{$who} = { HTTP => free_port(), TLS => free_port() };
-    for my $file ('nginx.conf', 'sites/example.com.conf', 'sites/files.conf') {
+    for my $file ('nginx.conf', 'sites/example.com.conf', 'sites/files.conf', 'sites/errors.conf') {
         my $text = read_file(source_dir() . "/t/nginx/$file");
         $text =~ s/PORT_(\w+)/$at{$who}{$1}/g;
         $text =~ s/BACKEND(_2)?/$backend->{port}/g;
+        $text =~ s/NOBODY/$nobody/g;
         $text =~ s/DIR/$dir/g;
         $text =~ s{nginx/(cache|\w+\.(?:com\.)?\w+\.?log)}{nginx/$who.$1}g;
         make_path("$dir/$who/sites");
@@ -46,6 +50,11 @@ program(['nginx', '-p', "$dir/nginx", '-c', "$dir/nginx/nginx.conf", '-g', 'daem
 program([$ENV{WEIR}, '-c', "$dir/conf.d"], port => $at{weir}{HTTP});
 
 # ---- requests ----
+my @of_errors = ((map { ['HTTP', 'errors.example.com', $_] } '/none', '/errors/404.html', '/forbidden/x', '/gone', '/tea', '/made', '/down/x', '/app/x',
+        '/app/gone', '/meant/x', '/meant/gone', '/other/a%20b?c=d', '/other/gone', '/kept/x', '/tried/there', '/tried/x?y=z', '/tried/gone', '/send/files/x',
+        '/send/files/none', '/files/x', '/@app/x'),
+    (map { ['HTTP', 'errors.example.com', $_, '-I'] } '/none', '/gone', '/other/x'), ['HTTP', 'errors.example.com', '/tried/x', '-d', 'posted'],
+    ['HTTP', 'errors.example.com', '/down/x', '-d', 'posted'], ['HTTP', 'errors.example.com', '/none', '-H', 'Range: bytes=0-2']);
 my @requests = (
     (map { ['HTTP', 'example.com', $_] } '/', '/a?b=c', '/a%2fb//c?q=1', '/static/style.css'),
     ['HTTP', 'www.example.com', '/x'], ['HTTP', 'example.com', '/x', '-I'], ['HTTP', 'example.com', '/x', '-d', 'body'],
@@ -82,7 +91,7 @@ my %intended = (
     'how a body is framed' => sub { my ($r) = @_; delete @{ $r->{headers} }{qw(transfer-encoding content-length)} },
     'pages that a server makes itself' => sub {
         my ($r) = @_;
-        return if $r->{status} < 300 || $r->{headers}{'x-app'} || $r->{body} =~ /^none$/;
+        return if $r->{status} < 300 || $r->{headers}{'x-app'} || $r->{body} =~ /^(?:none|the page \w+)$/;
         $r->{body} = '';
         delete @{ $r->{headers} }{qw(content-type proxy-status)};
     },
@@ -96,8 +105,8 @@ my %intended = (
     'the client\'s port in Host is kept or named' => sub { my ($r) = @_; s/:(?:$at{nginx}{HTTP}|$at{weir}{HTTP}|$at{nginx}{TLS}|$at{weir}{TLS})\b//g for $r->{body}, grep { defined } values %{ $r->{headers} } },
     'redirects of the configuration are sent as they are written: no host is put in front' => sub { my ($r) = @_; s{^https?://files\.example\.com(?::\d+)?/}{/} for grep { defined } $r->{headers}{location} },
 );
-is scalar(@requests), 60, 'sixty requests';
-for my $request (@requests) {
+is scalar(@requests), 60, 'sixty requests, and as many as there are about errors';
+for my $request (@requests, @of_errors) {
     my ($nginx, $weir) = map { ask($_, @$request) } qw(nginx weir);
     for my $r ($nginx, $weir) { $_->($r) for @intended{ sort keys %intended } }
     is_deeply $weir, $nginx, "@$request" or diag(explain($nginx), explain($weir));
@@ -106,11 +115,18 @@ for my $request (@requests) {
 my ($decoded, $kept) = map { ask($_, 'TLS', 'example.com', '/api/a%2fb')->{body} =~ m{^GET (\S+)} } qw(nginx weir);
 is "$decoded $kept", '/v1/a/b /v1/a%2fb', 'row 9: the path keeps its spelling, which it does not in nginx';
 
+write_file("$dir/php.conf", "server {\n listen 8080;\n root $dir;\n location ~ \\.php\$ {\n fastcgi_pass unix:$dir/php.sock;\n fastcgi_intercept_errors on;\n error_page 500 /sorry.html;\n }\n}\n");
+($status, my $php) = run_weir('import', 'nginx', "$dir/php.conf");
+is $status, 0, 'PHP';
+like $php, qr{fastcgi = \{\s+to = "unix:$dir/php\.sock";.*on_error = \(\s+\{\s+status = \[ "500" \];\s+path = "/sorry\.html";\s+upstream = true;}s, 'and its errors';
+
 # ---- what is not taken ----
-write_file("$dir/bad.conf", "server {\n  listen 80;\n  if (\$host = a) {\n    return 403;\n  }\n  proxi_pass http://b;\n  server_name a.test;\n  location /x { proxy_pass http://\$arg_to; }\n}\n");
+write_file("$dir/bad.conf", "server {\n  listen 80;\n  if (\$host = a) {\n    return 403;\n  }\n  proxi_pass http://b;\n  server_name a.test;\n  location /x { proxy_pass http://\$arg_to; }\n"
+    . "  error_page 404 497 /x;\n  location /y { try_files \$uri \@none; }\n}\n");
 ($status, undef, $said) = run_weir('import', 'nginx', "$dir/bad.conf");
 is $status, 1, 'something is refused: the status says so';
-like $said, qr{^$dir/bad\.conf:$_}m, $_ for '3: refused: if: there is no `if`: a route has `match`', '6: refused: proxi_pass: ', '8: refused: proxy_pass: an upstream that variables name';
+like $said, qr{^$dir/bad\.conf:$_}m, $_ for '3: refused: if: there is no `if`: a route has `match`', '6: refused: proxi_pass: ', '8: refused: proxy_pass: an upstream that variables name',
+    '9: refused: error_page: 497: plain HTTP at a TLS port', '10: refused: try_files: there is no location \@none';
 write_file("$dir/open.conf", "server {\n  listen 80;\n");
 ($status, undef, $said) = run_weir('import', 'nginx', "$dir/open.conf");
 is $status, 2, 'what is no configuration';

@@ -374,6 +374,16 @@ bool detour_instead(struct weir_req *req, bool accepts_wish)
 
 /* ---- arriving ---- */
 
+/* They are about a page, not about what was asked for; and by a page's age caches would reckon how long
+ * they may keep the error (RFC 9111, 4.2.2). */
+static void drop_fields_of_page(struct weir_req *req)
+{
+    struct fields *fields = &req->fields[WEIR_RESPONSE];
+
+    fields_remove(fields, WEIR_F_LAST_MODIFIED, field_name(WEIR_F_LAST_MODIFIED));
+    fields_remove(fields, WEIR_F_ACCEPT_RANGES, field_name(WEIR_F_ACCEPT_RANGES));
+}
+
 uint32_t detour_arrived(struct weir_req *req, uint32_t status)
 {
     const struct detour *detour = req->detour;
@@ -386,7 +396,11 @@ uint32_t detour_arrived(struct weir_req *req, uint32_t status)
     }
     req->reason = detour->reason;
     req->reason_detail = detour->reason_detail;
-    return detour->rule->answer ? detour->rule->answer : detour->status;
+    status = detour->rule->answer ? detour->rule->answer : detour->status;
+    if (status >= 400) {
+        drop_fields_of_page(req);
+    }
+    return status;
 }
 
 static bool has_run(const struct plan *left, const struct plan_hook *hook)
