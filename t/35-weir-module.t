@@ -5,7 +5,7 @@ use warnings;
 use Test::More;
 use Weir::Test;
 
-need_tool('readelf', 'nm', 'cc');
+need_tool('readelf', 'nm', 'cc', 'wrk');
 my $tool = source_dir() . '/sdk/weir-module';
 my $dir = new_dir();
 $ENV{WEIR} ||= Weir::Test::binary();
@@ -47,4 +47,25 @@ write_file("$bad/empty.c", "int nothing;\n");
 tool($bad, 'build', 'empty.c');
 ($status, $said) = tool($bad, 'check', 'empty.so');
 like $said, qr/section \.weir\.abi is missing/, 'a file that is no module';
+
+# What costs a millisecond in each call is seen beside what does nothing; the machine may be as busy as it likes.
+write_file("$bad/burn.c", read_file("$bad/my_access.c") =~ s/my_access/burn/gr =~ s/#include <weir/#include <time.h>\n#include <weir/r
+    =~ s/    weir_str value, .*\n/    struct timespec t = {0, 0};\n    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);\n    long end = t.tv_sec * 1000000 + t.tv_nsec \/ 1000 + 1000;\n$&/r
+    =~ s/    if \(weir_field_named.*/    while (t.tv_sec * 1000000 + t.tv_nsec \/ 1000 < end) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);\n$&/r);
+($status, $said) = tool($bad, 'build', 'burn.c');
+is $status, 0, 'one that burns time' or diag $said;
+($status, $said) = tool($bad, 'bench', 'burn.so', '--rounds', 1, '-H', '"X-Key: 1"');
+is $status, 0, 'is measured' or diag $said;
+my $row = qr/ +(\d+\.\d\d) +([+-]\d+\.\d\d) +(\d+\.\d\d) +(-?\d+\.\d\d)$/m;
+like $said, qr/^no module +\d+\.\d\d$/m, 'beside none';
+my (undef, $empty, $empty_calls) = $said =~ /^an empty module$row/m or diag $said;
+my ($all, $more, $calls, $per_call) = $said =~ /^burn$row/m or diag $said;
+like "$empty_calls $calls", qr/^1\.[01]\d 1\.[01]\d$/, 'both are called once for a request'; # 32 are under way when the load ends
+cmp_ok $more, '>=', 900, "$more us for a request";
+cmp_ok $per_call, '>=', 800, "$per_call us for a call";
+cmp_ok $empty, '<', 500, "$empty us for nothing";
+like $said, qr/^burn is called: access 1\.[01]\d$/m, 'and where';
+unlike $said, qr/not 2xx/, 'requests got through';
+($status, $said) = tool($bad, 'bench', 'burn.so', '"fild = 1;"');
+like $said, qr/these settings are not right:.*no option "fild": did you mean "field"/s, 'settings with a mistake';
 done_testing;

@@ -283,6 +283,17 @@ void guard_retire(void *p)
     }
 }
 
+static void touched_late(const struct area *area)
+{
+    if (strstr(area->what, "weir_fetch_answer")) {
+        fault("touches %s after done() has returned: it is borrowed, so copy what is needed later",
+              area->what);
+    }
+    fault("touches %s%s that has ended: stop timers, watches and fetches in on_cancel(), and after a "
+          "resume that said WEIR_GONE touch nothing",
+          area->what, strcmp(area->what, "a request") == 0 ? "" : " of a request");
+}
+
 static void on_fault(int signo, siginfo_t *info, void *context)
 {
     const char *at = info->si_addr;
@@ -293,9 +304,7 @@ static void on_fault(int signo, siginfo_t *info, void *context)
 
         if (at >= area->map && at < area->map + area->map_n) {
             if (area->retired) {
-                fault("touches %s of a request that has ended: stop timers, watches and fetches in "
-                      "on_cancel(), and after a resume that said WEIR_GONE touch nothing",
-                      area->what);
+                touched_late(area);
             }
             fault("writes past the end of %s, which has %zu bytes: %s", area->what, area->n,
                   strcmp(area->what, "its context") == 0

@@ -212,36 +212,92 @@ static bool api_is_background(const weir_req *req)
     return false;
 }
 
-#ifdef KIT_HAS_FETCH
-/* An answer, or none. */
+/* ---- fetches: an answer, or none ---- */
+
 struct weir_fetch {
     uint64_t timer;
     weir_fetch_fn *done;
     void *arg;
+    uint64_t body_max;
+    weir_str target; /* as it lies in the module's memory, */
+    char *was;       /* and as it was at the start */
 };
+
+static void fetch_free(struct weir_fetch *fetch)
+{
+    free(fetch->was);
+    free(fetch);
+}
+
+/* As the host does it: nothing of a body for which there is no room, an error for one too many. */
+static weir_fetch_answer answer_make(const struct weir_fetch *fetch, char **lent)
+{
+    static const uint32_t statuses[] = {200, 204, 403, 500, 0};
+    static const weir_field fields[] = {
+        {.name = WEIR_STR("Content-Type"), .value = WEIR_STR("text/plain")},
+        {.name = WEIR_STR("X-Kit"), .value = WEIR_STR("")}};
+    weir_fetch_answer answer = {.size = sizeof(answer), .status = statuses[pick(5)]};
+    uint64_t n = answer.status == 204 ? 0 : pick(2) ? pick(300) : 4;
+
+    if (fetch->body_max && n > fetch->body_max) {
+        answer.status = 0;
+    }
+    if (answer.status == 0) {
+        answer.reason = WEIR_REASON_CONNECTION_REFUSED;
+        answer.detail = WEIR_STR("nobody answers");
+        return answer;
+    }
+    answer.fields = fields;
+    answer.field_n = pick(3);
+    answer.body.n = fetch->body_max ? (size_t)n : 0;
+    if (answer.body.n) {
+        *lent = guard_alloc(answer.body.n, "the body of weir_fetch_answer");
+        memset(*lent, 'b', answer.body.n);
+        answer.body.p = *lent;
+    }
+    return answer;
+}
 
 static void on_fetched(void *arg)
 {
-    static const uint32_t statuses[] = {200, 204, 403, 500, 0};
     struct weir_fetch *fetch = arg;
     struct weir_fetch one = *fetch;
-    weir_fetch_answer answer = {.size = sizeof(answer), .status = statuses[pick(5)]};
-    char *body = guard_alloc(4, "the body of weir_fetch_answer");
+    char *lent = NULL;
 
-    int was = host_enter();
-    memcpy(body, "body", 4);
-    if (answer.status) {
-        answer.body = (weir_str){body, 4};
-    } else {
-        answer.reason = WEIR_REASON_CONNECTION_REFUSED;
-        answer.detail = WEIR_STR("nobody answers");
+    module_enter("what weir_fetch_start() was given:");
+    if (memcmp(one.target.p ? one.target.p : "", one.was, one.target.n) != 0) {
+        fault("the text that weir_forward_conf.target points to is another one by now: it has to "
+              "stay until the fetch is over, in weir_alloc()'s memory, say");
     }
-    free(fetch);
+    int was = host_enter();
+    const weir_fetch_answer answer = answer_make(fetch, &lent);
+    fetch_free(fetch);
     host_leave(was);
+    module_enter("done() of weir_fetch_start():");
     one.done(one.arg, &answer);
     was = host_enter();
-    guard_retire(body);
+    if (lent) {
+        guard_retire(lent);
+    }
     host_leave(was);
+}
+
+/* What the host would copy has to be there. */
+static void read_all(const weir_fetch_conf *conf)
+{
+    volatile unsigned sum = 0;
+
+    for (size_t i = 0; i < conf->body.n; i++) {
+        sum += (unsigned char)conf->body.p[i];
+    }
+    for (uint32_t i = 0; i < conf->field_n; i++) {
+        for (size_t j = 0; j < conf->fields[i].name.n; j++) {
+            sum += (unsigned char)conf->fields[i].name.p[j];
+        }
+        for (size_t j = 0; j < conf->fields[i].value.n; j++) {
+            sum += (unsigned char)conf->fields[i].value.p[j];
+        }
+    }
 }
 
 static weir_fetch *api_fetch_start(const weir_fetch_conf *conf, weir_fetch_fn *done, void *arg)
@@ -253,7 +309,17 @@ static weir_fetch *api_fetch_start(const weir_fetch_conf *conf, weir_fetch_fn *d
         fault("fetches from nowhere: weir_fetch_conf.forward needs an upstream of "
               "weir_cfg_upstream()");
     }
-    *fetch = (struct weir_fetch){.done = done, .arg = arg};
+    if (conf->size == 0 || conf->forward->size == 0) {
+        fault("fetches with a struct without its size: .size = sizeof(...), in weir_fetch_conf and "
+              "in weir_forward_conf");
+    }
+    read_all(conf);
+    *fetch = (struct weir_fetch){.done = done,
+                                 .arg = arg,
+                                 .body_max = conf->body_max,
+                                 .target = conf->forward->target,
+                                 .was = malloc(conf->forward->target.n + 1)};
+    memcpy(fetch->was, fetch->target.p ? fetch->target.p : "", fetch->target.n);
     fetch->timer = add(now + 5, NULL, on_fetched, fetch);
     host_leave(was);
     return fetch;
@@ -266,14 +332,13 @@ static void api_fetch_stop(weir_fetch *fetch)
     for (unsigned i = 0; i < due_n; i++) {
         if (due[i].fn == on_fetched && due[i].arg == fetch) {
             due[i] = due[--due_n];
-            free(fetch);
+            fetch_free(fetch);
             host_leave(was);
             return;
         }
     }
     fault("stops a fetch that is over: forget it in done()");
 }
-#endif
 
 const struct weir_async_api async_api = {
     .size = sizeof(async_api),
@@ -282,8 +347,6 @@ const struct weir_async_api async_api = {
     .offload = api_offload,
     .background = api_background,
     .is_background = api_is_background,
-#ifdef KIT_HAS_FETCH
     .fetch_start = api_fetch_start,
     .fetch_stop = api_fetch_stop,
-#endif
 };
