@@ -13,6 +13,7 @@
 #include "early.h"
 #include "raw.h"
 #include "records.h"
+#include "secrets.h"
 
 /* What a server collects while it shakes hands. */
 struct handshake {
@@ -163,32 +164,6 @@ static void *tls_connect(weir_io *io, const void *settings, weir_str name)
     return tls_create(io, client_open(settings, name));
 }
 
-/* OpenSSL tells secrets in lines for key logs: "LABEL RANDOM SECRET". */
-static void on_secret(const SSL *ssl, const char *line)
-{
-    static const char client[] = "CLIENT_TRAFFIC_SECRET_0 ";
-    static const char server[] = "SERVER_TRAFFIC_SECRET_0 ";
-    const struct tls *tls = SSL_get_app_data(ssl);
-    const char *digits = strrchr(line, ' ');
-    bool is_client = strncmp(line, client, sizeof(client) - 1) == 0;
-
-    if (!tls->handshake || !digits ||
-        (!is_client && strncmp(line, server, sizeof(server) - 1) != 0)) {
-        return;
-    }
-    struct traffic_secrets *secrets = &tls->handshake->secrets;
-    size_t n = 0;
-    if (OPENSSL_hexstr2buf_ex(is_client ? secrets->client : secrets->server, SECRET_MAX, &n,
-                              digits + 1, '\0') == 1) {
-        secrets->have |= is_client ? 1 : 2;
-    }
-}
-
-void connection_use(SSL_CTX *ctx)
-{
-    SSL_CTX_set_keylog_callback(ctx, on_secret);
-}
-
 static struct tls_facts facts_of(SSL *ssl)
 {
     return (struct tls_facts){.version = SSL_get_version(ssl),
@@ -274,6 +249,8 @@ static void count_handshake(const struct tls *tls, bool has_failed)
 static weir_rc tls_handshake(void *state)
 {
     struct tls *tls = state;
+
+    secrets_watch(tls->handshake ? &tls->handshake->secrets : NULL);
     int rc = tls->early ? early_handshake(tls) : 0;
 
     if (rc == 0 && !tls->early) {
@@ -288,6 +265,7 @@ static weir_rc tls_handshake(void *state)
     } else if (rc == 1) {
         count_handshake(tls, false);
     }
+    secrets_watch(NULL);
     raw_rest(&tls->raw);
     if (rc == 1) {
         return WEIR_OK;

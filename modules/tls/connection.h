@@ -10,7 +10,4 @@ extern const weir_transport_ops tls_transport;
 /* Loader: defines what is counted of handshakes. */
 void connection_open(weir_cfg *cfg);
 
-/* Has the server context tell connections their secrets. */
-void connection_use(SSL_CTX *ctx);
-
 #endif

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "certificate.h"
-#include "connection.h"
 #include "early.h"
 #include "hello.h"
 #include "report.h"
+#include "secrets.h"
 #include "session.h"
 #include "staple.h"
 
@@ -154,7 +154,7 @@ static void set_certificates(weir_cfg *cfg, const struct tls_conf *conf, SSL_CTX
 
 SSL_CTX *context_create(weir_cfg *cfg, struct tls_conf *conf)
 {
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    SSL_CTX *ctx = SSL_CTX_new_ex(NULL, SECRETS_QUERY, TLS_server_method());
     unsigned before = complaints();
     unsigned char *ocsp = NULL;
     long ocsp_n = 0;
@@ -175,7 +175,6 @@ SSL_CTX *context_create(weir_cfg *cfg, struct tls_conf *conf)
     set_client_certificates(cfg, conf, ctx);
     session_use(ctx, conf->tickets, conf->client.verify != VERIFY_OFF ? conf->label : "");
     hello_use(ctx);
-    connection_use(ctx);
     early_use(ctx, conf->early_data);
     if (conf->ocsp_file.n) {
         certificate_read_ocsp(cfg, conf->ocsp_file, &ocsp, &ocsp_n);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "records.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -30,16 +29,16 @@ enum alert {
 
 static const struct suite {
     uint16_t id;
-    const char *cipher, *digest;
+    const char *cipher;
     uint8_t key_n, hash_n;
+    enum secrets_hash hash;
 } suites[] = {
-    {0x1301, "AES-128-GCM", "SHA256", 16, 32},
-    {0x1302, "AES-256-GCM", "SHA384", 32, 48},
-    {0x1303, "ChaCha20-Poly1305", "SHA256", 32, 32},
+    {0x1301, "AES-128-GCM", 16, 32, SECRETS_SHA256},
+    {0x1302, "AES-256-GCM", 32, 48, SECRETS_SHA384},
+    {0x1303, "ChaCha20-Poly1305", 32, 32, SECRETS_SHA256},
 };
 
 static EVP_CIPHER *ciphers[WEIR_COUNT(suites)];
-static EVP_MAC_CTX *macs[WEIR_COUNT(suites)];
 
 struct direction {
     EVP_CIPHER_CTX *cipher;
@@ -62,50 +61,22 @@ struct records {
 
 bool records_init(void)
 {
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    bool fine = hmac != NULL;
+    bool fine = true;
 
     for (size_t i = 0; i < WEIR_COUNT(suites) && fine; i++) {
-        OSSL_PARAM params[] = {
-            OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-                                             (char *)(uintptr_t)suites[i].digest, 0),
-            OSSL_PARAM_construct_end()};
-
-        ciphers[i] = EVP_CIPHER_fetch(NULL, suites[i].cipher, NULL);
-        macs[i] = EVP_MAC_CTX_new(hmac);
-        fine = ciphers[i] && macs[i] && EVP_MAC_CTX_set_params(macs[i], params) == 1;
+        if (!ciphers[i]) {
+            ciphers[i] = EVP_CIPHER_fetch(NULL, suites[i].cipher, NULL);
+        }
+        fine = ciphers[i] != NULL;
     }
-    EVP_MAC_free(hmac); /* the contexts hold it */
     ERR_clear_error();
     return fine;
 }
 
-/* HKDF-Expand-Label with an empty context (RFC 8446, 7.1); all that is wanted here fits into one
- * block, so that expanding is one HMAC. */
 static bool expand(const struct records *records, const unsigned char *secret, const char *label,
                    unsigned char *out, size_t n)
 {
-    const struct suite *suite = &suites[records->suite];
-    EVP_MAC_CTX *mac = macs[records->suite];
-    size_t label_n = strlen(label), at = 0, got = 0;
-    unsigned char info[64], block[SECRET_MAX];
-
-    info[at++] = 0;
-    info[at++] = (unsigned char)n;
-    info[at++] = (unsigned char)(6 + label_n);
-    memcpy(info + at, "tls13 ", 6);
-    memcpy(info + at + 6, label, label_n);
-    at += 6 + label_n;
-    info[at++] = 0; /* the context's length */
-    info[at++] = 1; /* the first block */
-    bool fine = EVP_MAC_init(mac, secret, suite->hash_n, NULL) == 1 &&
-                EVP_MAC_update(mac, info, at) == 1 &&
-                EVP_MAC_final(mac, block, &got, sizeof(block)) == 1 && got >= n;
-    if (fine) {
-        memcpy(out, block, n);
-    }
-    OPENSSL_cleanse(block, sizeof(block));
-    return fine;
+    return secrets_expand(suites[records->suite].hash, secret, label, out, n);
 }
 
 /* Key and nonce of the direction's secret. */
@@ -143,7 +114,7 @@ struct records *records_create(const SSL_CIPHER *cipher, const struct traffic_se
     while (suite < WEIR_COUNT(suites) && suites[suite].id != id) {
         suite++;
     }
-    if (suite == WEIR_COUNT(suites) || !macs[suite]) {
+    if (suite == WEIR_COUNT(suites) || !ciphers[suite]) {
         return NULL;
     }
     struct records *records = calloc(1, sizeof(*records));

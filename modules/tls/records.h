@@ -7,15 +7,8 @@
 #define TLS_RECORDS_H
 
 #include "raw.h"
+#include "secrets.h"
 #include "tls.h"
-
-#define SECRET_MAX 48
-
-/* What a handshake leaves. */
-struct traffic_secrets {
-    unsigned char client[SECRET_MAX], server[SECRET_MAX];
-    uint32_t have; /* bit 0: client's, bit 1: server's */
-};
 
 struct records;
 

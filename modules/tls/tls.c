@@ -8,6 +8,7 @@
 #include "early.h"
 #include "records.h"
 #include "renewal.h"
+#include "secrets.h"
 #include "session.h"
 #include "staple.h"
 #include "variables.h"
@@ -106,6 +107,7 @@ static void check(weir_cfg *cfg, void *conf)
     struct tls_conf *tls = conf;
 
     session_init(weir_cfg_secret(cfg));
+    secrets_init();
     records_init();
     tls->label = weir_cfg_label(cfg);
     tls->ctx = context_create(cfg, tls);
