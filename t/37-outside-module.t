@@ -6,11 +6,12 @@ use warnings;
 use Test::More;
 use Weir::Test;
 
-need_tool('cc', 'make', 'readelf', 'nm');
+need_tool('cc', 'make', 'pkg-config', 'readelf', 'nm');
 my $sdk = source_dir() . '/sdk';
 my $dir = new_dir();
 $ENV{WEIR} = Weir::Test::binary() =~ s{^(?!/)}{$ENV{PWD}/}r;
 $ENV{PATH} = "$sdk:$ENV{PATH}";
+$ENV{PKG_CONFIG_PATH} = $ENV{WEIR_BUILD} || source_dir() . '/build';
 
 sub shell { my ($in, $command) = @_; my $said = `cd '$in' && $command 2>&1`; return ($? >> 8, $said) }
 
@@ -52,6 +53,7 @@ sub mistake {
 }
 like mistake('calloc(1, sizeof(*job))', 'job_make()', 'weir-module build'), qr/job_make.*is the name right, is its header included, and is its library named/s,
     'a function that is not there, at the build';
+like mistake('calloc(1, sizeof(*job))', 'job_make()', 'make'), qr/job_make.*is it right, is its header included, is its library in LIBS/s, 'and by the Makefile';
 like mistake('#include <stdio.h>', "#include <stdio.h>\nextern void *job_make(void);\nvoid *(*maker)(void) = job_make;",
     "$cc; weir-module check doorman.so"),
     qr/NOT OK\s+it loads .*undefined symbol: job_make.*LIBS=-lNAME weir-module build/s, 'and when it is loaded';
