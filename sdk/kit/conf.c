@@ -66,13 +66,13 @@ static void fill(const weir_opt *opts, uint32_t n, char *conf, const char *outer
 /* Of a PATH that has to be there, something that is. */
 static const char *path_for(const weir_opt *opt, const char *text)
 {
-    static char path[64];
+    static char path[sizeof(kit_folder) + 8];
     bool is_kept = access(text, F_OK) == 0 && !(opt->flags & WEIR_OPT_WRITTEN);
 
     if (is_kept || !(opt->flags & (WEIR_OPT_FILE | WEIR_OPT_DIR | WEIR_OPT_WRITTEN))) {
         return text;
     }
-    snprintf(path, sizeof(path), "/tmp/weir-kit-XXXXXX");
+    snprintf(path, sizeof(path), "%s/XXXXXX", kit_folder);
     if (opt->flags & WEIR_OPT_DIR) {
         return mkdtemp(path);
     }

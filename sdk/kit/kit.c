@@ -6,6 +6,7 @@
 #include "kit.h"
 
 #include <dlfcn.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 struct plan plan;
 const weir_module *kit_module;
+char kit_folder[256];
 
 static char **settings;
 static int setting_n;
@@ -361,6 +363,33 @@ static bool has_phase(int from, int to)
     return false;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+/* Scenarios end by _exit(), so this runs once. */
+static void remove_folder(void)
+{
+    nftw(kit_folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static int make_folder(void)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    snprintf(kit_folder, sizeof(kit_folder), "%s/weir-kit-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(kit_folder)) {
+        perror(kit_folder);
+        return 1;
+    }
+    atexit(remove_folder);
+    return 0;
+}
+
 static int load(const char *path)
 {
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -393,7 +422,7 @@ int main(int argc, char **argv)
     settings = argv + 2;
     setting_n = argc - 2;
     guard_init();
-    if (load(argv[1]) != 0) {
+    if (load(argv[1]) != 0 || make_folder() != 0) {
         return 1;
     }
     bool serves =

@@ -26,6 +26,7 @@ struct plan {
 extern struct plan plan;
 extern const weir_module *kit_module;
 extern void *kit_conf;
+extern char kit_folder[256]; /* for files that settings name; goes away at the end */
 extern unsigned kit_suspensions; /* so far, in this process */
 
 /* Says what is wrong and what to do, and ends this scenario. */
