@@ -2,6 +2,7 @@
 # Compression: every coding by real decoders, quality values, what stays as it is, event streams.
 use strict;
 use warnings;
+use POSIX ();
 use Test::More;
 use Weir::Test;
 
@@ -9,12 +10,14 @@ need_tool(qw(curl gzip brotli zstd));
 my $dir = new_dir();
 my $text = join '', map { "line $_: " . ($_ * 7919 % 1000) . " words that come again\n" } 1 .. 6000;
 write_file("$dir/$_", $text) for qw(a.txt a.png);
+write_file("$dir/b.txt", substr $text, 0, 50_000);
 write_file("$dir/small.txt", 'x' x 100);
 my $gate = gate();
 my $backend = backend(sub {
     my ($conn, $r) = @_;
     my ($path) = $r->{line} =~ m{^\S+ (\S+)};
     return $conn->answer(200, $text, 'Content-Type' => 'text/html') if $path eq '/html';
+    return $conn->answer(200, substr($text, 0, 50_000), 'Content-Type' => 'text/html') if $path =~ m{^/some};
     return $conn->answer(200, $text, 'Content-Type' => 'text/html', 'Content-Encoding' => 'x-mine') if $path eq '/coded';
     return $conn->answer(200, $text, 'Content-Type' => 'text/html', 'Cache-Control' => 'public, no-transform') if $path eq '/keep';
     if ($path eq '/chunked') {
@@ -31,13 +34,19 @@ my $backend = backend(sub {
     $conn->send("data: two\n\n");
     $conn->close;
 });
-my $weir = weir(<<"END");
+my $weir = weir(<<"END", workers => 1);
+cache = { memory = { memory = "4m"; }; };
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; http2 = { cleartext = true; };
   compress = true;
   routes = ( { path = "/"; static = { root = "$dir"; }; },
     { path = "/p/"; proxy = { to = "http://127.0.0.1:$backend->{port}"; strip_prefix = "/p"; };
       compress = { types = [ "text/*" ]; }; },
     { path = "/c/"; static = { mount = "$dir"; }; compress = { skip_cookies = true; codings = [ "gzip" ]; }; },
+    { path = "/hard/"; static = { mount = "$dir"; }; compress = { br_level = 11; }; },
+    { path = "/fixed/"; static = { mount = "$dir"; }; compress = { br_level = 11; adaptive = false; }; },
+    { path = "/kept/"; proxy = { to = "http://127.0.0.1:$backend->{port}"; strip_prefix = "/kept"; }; compress = { br_level = 11; };
+      cache = { zone = "memory"; valid = [ "200 1h" ]; }; },
+    { path = "/weir"; status = true; },
     { path = "/off/"; static = { mount = "$dir"; }; compress = false; } ); } );
 END
 my $base = "http://127.0.0.1:" . $weir->port('web');
@@ -95,6 +104,18 @@ write_file("$dir/event", $first // '');
 is `gzip -dcq < $dir/event 2>/dev/null`, "data: one\n\n", 'an event leaves at once';
 $gate->open;
 like $c->rest, qr/\r\n0\r\n\r\n\z/, 'and the stream ends well';
+
+# Who asks all the time for what is made at the highest level leaves the worker no time to spare.
+my $size = sub { length $get->("/$_[0]", 'br')->{body} };
+my %size = map { $_ => $size->($_) } 'hard/b.txt', 'fixed/b.txt', 'kept/some?before';
+my @load = map { my $pid = fork; if (!$pid) { 1 while $get->('/fixed/b.txt', 'br')->{status} == 200 && !-e "$dir/enough"; POSIX::_exit(0) } $pid } 1 .. 4;
+ok wait_for { $size->('hard/b.txt') > $size{'hard/b.txt'} }, 'under load levels go down';
+is $size->('fixed/b.txt'), $size{'fixed/b.txt'}, 'but where they shall not';
+is $size->('kept/some?under-load'), $size{'kept/some?before'}, 'what is kept is made at the configured one' for 1 .. 2;
+like get($weir, '/weir/metrics')->{body}, qr/^weir_compress_eased_total\{coding="br"[^}]*\} [1-9]/m, 'which is counted';
+like $weir->logged(qr/compress: this worker was busy/), qr/for \d+ % of the time: levels are halved/, 'and logged';
+write_file("$dir/enough", '');
+waitpid $_, 0 for @load;
 my ($status, $said) = check_config('sites = ( { listen = [ "http://127.0.0.1:1" ]; respond = true; compress = { codings = [ "lzma" ]; }; } );');
 like $said, qr/compress\.codings: "lzma": expected "zstd", "br" or "gzip"/, 'an unknown coding';
 done_testing;

@@ -2,6 +2,7 @@
 /* compress.c - gzip, brotli and zstd for responses: which coding a client gets, and for what. The
  * coders are in coder.h. */
 #include "coder.h"
+#include "effort.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +15,14 @@ struct conf {
     weir_list codings, types;
     uint64_t min_length;
     int64_t gzip_level, br_level, zstd_level;
-    bool skip_cookies;
+    bool skip_cookies, adaptive;
     /* made by commit */
     const struct coder *coders[8];
     uint32_t coder_n;
-    uint32_t made[8], kept[8]; /* metrics, by coder */
+    uint32_t made[8], kept[8], eased[8]; /* metrics, by coder */
 };
+
+static struct effort effort; /* this worker's */
 
 #define OPT(name_, type_, default_, doc_)                                                          \
     {.name = #name_, .type = (type_), .offset = offsetof(struct conf, name_), .dflt = (default_),  \
@@ -38,6 +41,8 @@ static const weir_opt options[] = {
         "application/vnd.ms-fontobject image/svg+xml image/bmp image/x-icon font/ttf font/otf",
         "The types that are compressed; \"text/*\" is all that begin so."),
     OPT(min_length, WEIR_T_SIZE, "256", "Bodies that are known to be smaller stay as they are."),
+    OPT(adaptive, WEIR_T_BOOL, "true",
+        "Lowers the levels while the worker has hardly a moment to spare."),
     LEVEL(gzip_level, "5", 9, "How hard gzip tries; up to 3 it is fastest by far."),
     LEVEL(br_level, "4", 11, "How hard brotli tries."),
     LEVEL(zstd_level, "3", 19, "How hard zstd tries."),
@@ -181,6 +186,20 @@ static weir_str name_of(weir_req *req, const struct coder *coder, int64_t level)
     return (weir_str){text, (size_t)snprintf(text, 32, "%s-%d", coder->name, (int)level)};
 }
 
+/* Of what is not kept: it is done again for the next client. */
+static int64_t eased_level(const struct conf *conf, size_t which, int64_t level)
+{
+    if (effort_look(&effort, weir_now_ms(), weir_waited_us())) {
+        weir_log(WEIR_LOG_INFO, NULL, "compress: this worker was busy for %u %% of the time: levels are %s",
+                 effort.busy, effort_word(&effort));
+    }
+    int64_t eased = effort_level(&effort, level);
+    if (eased < level) {
+        weir_metric_add(conf->eased[which], 1);
+    }
+    return eased;
+}
+
 static bool is_head(const weir_req *req)
 {
     weir_str method = weir_get(req, WEIR_GET_METHOD);
@@ -205,6 +224,9 @@ static bool begin(weir_req *req, const struct conf *conf, struct filter *filter,
     if (rc == WEIR_DONE) {
         weir_metric_add(conf->kept[which], 1);
         return true;
+    }
+    if (!filter->kept && conf->adaptive) {
+        level = eased_level(conf, which, level);
     }
     filter->stream = coder->open((int)level, length);
     if (!filter->stream && filter->kept) {
@@ -373,6 +395,8 @@ static void commit(weir_cfg *cfg, void *conf_)
                                         "Bodies that were compressed.");
         conf->kept[i] = weir_cfg_metric(cfg, "kept_total", WEIR_METRIC_COUNTER, label,
                                         "Bodies of stored responses that had been compressed before.");
+        conf->eased[i] = weir_cfg_metric(cfg, "eased_total", WEIR_METRIC_COUNTER, label,
+                                         "Bodies that were compressed at a lower level, under load.");
     }
 }
 

@@ -480,6 +480,7 @@ static const weir_loop_api loop_api = {
     .watch_start = watch_start,
     .watch_change = watch_change,
     .watch_stop = watch_stop,
+    .waited_us = loop_waited_us,
 };
 
 /* ---- the rest ---- */

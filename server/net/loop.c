@@ -25,6 +25,8 @@ static int64_t armed_for_ms; /* when `tick` is due; 0: it is not armed */
 static bool stopping;
 static bool trim_wanted;
 static uint64_t last_trim_ms;
+static bool counts_waits;
+static uint64_t waited_us, wait_from_us; /* 0: it does not wait */
 
 void loop_later(struct later *later)
 {
@@ -176,14 +178,35 @@ static void arm_tick(void)
     armed_for_ms = due_ms;
 }
 
+static void begin_wait(void)
+{
+    running->awake = false;
+    wait_from_us = counts_waits ? clock_us() : 0;
+}
+
+static void end_wait(void)
+{
+    if (wait_from_us) {
+        waited_us += clock_us() - wait_from_us;
+        wait_from_us = 0;
+    }
+}
+
+uint64_t loop_waited_us(void)
+{
+    counts_waits = true;
+    return waited_us;
+}
+
 static void turn(int flags)
 {
     arm_tick();
-    running->awake = false;
+    begin_wait();
     if (event_base_loop(loop.base, EVLOOP_ONCE | flags) < 0) {
         log_error("the event loop failed");
         exit(1);
     }
+    end_wait();
     uint64_t woke_ms = running->awake ? clock_now.ms : 0; /* 0: no event came */
     running->awake = true;
     running->turn++;
@@ -218,6 +241,7 @@ void loop_woke(void)
     if (!running->awake) {
         running->awake = true;
         clock_update(); /* the wait may have been long */
+        end_wait();
     }
 }
 

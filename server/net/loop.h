@@ -26,6 +26,10 @@ void loop_turn(void);
  * events call it first. */
 void loop_woke(void);
 
+/* For how long this process has waited for events since this was called first: what is left of the time it
+ * was busy. Counting costs two looks at the clock per turn, and nothing before that call. */
+uint64_t loop_waited_us(void);
+
 /* Something to do once, before the loop waits again; embedded in its owner. */
 struct later {
     struct later *next;

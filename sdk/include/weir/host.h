@@ -106,6 +106,7 @@ typedef struct {
                                void *arg);
     void (*watch_change)(weir_watch *watch, uint32_t what);
     void (*watch_stop)(weir_watch *watch);
+    uint64_t (*waited_us)(void);
 } weir_loop_api;
 
 typedef struct {
@@ -467,6 +468,13 @@ static inline uint64_t weir_now_ms(void)
 static inline int64_t weir_wall_ms(void)
 {
     return weir_host_->loop->wall_ms();
+}
+
+/* Microseconds that this worker has waited for something to do, since a module first asked. What that is
+ * less than weir_now_ms() has gone on by, it was busy. Since 0.3. */
+static inline uint64_t weir_waited_us(void)
+{
+    return weir_host_->loop->waited_us();
 }
 
 /* Suspends the request: the hook then returns WEIR_AGAIN. After `deadline_ms` without a resume it

@@ -39,6 +39,7 @@
  *        commands (weir/command.h)
  *        weir_fetch_start(), weir_cfg_at()
  *        what is kept beside stored responses (weir/keep.h)
+ *        weir_waited_us()
  */
 #ifndef WEIR_MODULE_H
 #define WEIR_MODULE_H
