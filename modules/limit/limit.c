@@ -30,7 +30,8 @@ struct rule {
     /* made by check */
     struct zone *zone;
     struct rate rate;
-    uint64_t bandwidth; /* bytes per second of each response; 0: any */
+    weir_str limit_text; /* its burst and one, for the answer */
+    uint64_t bandwidth;  /* bytes per second of each response; 0: any */
 };
 
 struct conf {
@@ -54,8 +55,8 @@ struct charge {
 struct state {
     struct charge *charges;
     uint32_t charge_n;
-    bool has_numbers;   /* of the rule that leaves least: for the answer's fields */
-    uint64_t limit, remaining, reset_s, retry_s;
+    const struct rule *least; /* the rule that leaves least, whose numbers the answer tells */
+    uint64_t remaining, reset_s, retry_s;
     uint64_t timer;     /* of a request that waits; 0: none */
     weir_token token;
 };
@@ -197,11 +198,10 @@ static void note_numbers(struct state *state, const struct rule *rule, const str
 {
     uint64_t remaining = rate_remaining(bucket, &rule->rate, now_ns);
 
-    if (state->has_numbers && remaining >= state->remaining) {
+    if (state->least && remaining >= state->remaining) {
         return;
     }
-    state->has_numbers = true;
-    state->limit = (uint64_t)rule->burst + 1;
+    state->least = rule;
     state->remaining = remaining;
     state->reset_s = bucket->due_ns > now_ns ? seconds_up(bucket->due_ns - now_ns) : 0;
 }
@@ -420,9 +420,9 @@ static weir_rc on_response(weir_req *req, const void *conf)
         weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_RETRY_AFTER,
                         decimal(req, state->retry_s));
     }
-    if (state->has_numbers) {
+    if (state->least) {
         weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_RATELIMIT_LIMIT,
-                        decimal(req, state->limit));
+                        state->least->limit_text);
         weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_RATELIMIT_REMAINING,
                         decimal(req, state->remaining));
         weir_edit_known(req, WEIR_RESPONSE, WEIR_SET, WEIR_F_RATELIMIT_RESET,
@@ -651,6 +651,14 @@ static void say_zones(char *out, size_t size)
     }
 }
 
+static weir_str limit_text(weir_cfg *cfg, const struct rule *rule)
+{
+    char *text = weir_cfg_alloc(cfg, 21);
+    int n = snprintf(text, 21, "%" PRId64, rule->burst + 1);
+
+    return (weir_str){text, (size_t)n};
+}
+
 static void check_rule(weir_cfg *cfg, struct rule *rule)
 {
     char names[256];
@@ -680,6 +688,7 @@ static void check_rule(weir_cfg *cfg, struct rule *rule)
     if (rule->delay > rule->burst) {
         weir_cfg_warn(cfg, "delay", "delay is larger than burst: no request ever waits");
     }
+    rule->limit_text = limit_text(cfg, rule);
     rule->rate.step_ns = rule->zone->step_ns;
     rule->rate.tolerance_ns = (uint64_t)rule->burst * rule->zone->step_ns;
 }

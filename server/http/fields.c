@@ -216,13 +216,33 @@ bool field_name_is_valid(weir_str name)
 #define EACH_BYTE 0x0101010101010101ULL
 
 /* May one of the eight bytes be a control character? TAB is one, and all right: look closer then. */
-static bool may_have_control(const char *p)
+static bool may_have_control(uint64_t w)
 {
-    uint64_t w, del;
+    uint64_t del = w ^ EACH_BYTE * 0x7f;
+
+    return (((w - EACH_BYTE * 0x20) & ~w) | ((del - EACH_BYTE) & ~del)) & EACH_BYTE * 0x80;
+}
+
+static uint64_t eight_at(const char *p)
+{
+    uint64_t w;
 
     memcpy(&w, p, sizeof(w));
-    del = w ^ EACH_BYTE * 0x7f;
-    return (((w - EACH_BYTE * 0x20) & ~w) | ((del - EACH_BYTE) & ~del)) & EACH_BYTE * 0x80;
+    return w;
+}
+
+/* All of at most eight bytes in one word, some of them twice. */
+static uint64_t few_at(const char *p, size_t n)
+{
+    uint32_t first, last;
+
+    if (n >= 4) {
+        memcpy(&first, p, 4);
+        memcpy(&last, p + n - 4, 4);
+        return (uint64_t)first << 32 | last;
+    }
+    return EACH_BYTE * (unsigned char)p[0] ^ (uint64_t)(unsigned char)(p[0] ^ p[n / 2]) << 8 ^
+           (uint64_t)(unsigned char)(p[0] ^ p[n - 1]) << 16;
 }
 
 static bool is_control(unsigned char c)
@@ -230,18 +250,27 @@ static bool is_control(unsigned char c)
     return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
+static bool has_control(const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (is_control((unsigned char)p[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool field_value_is_valid(weir_str value)
 {
-    size_t i = 0;
+    const char *p = value.p;
+    size_t n = value.n;
 
-    while (i < value.n) {
-        if (value.n - i >= 8 && !may_have_control(value.p + i)) {
-            i += 8;
-        } else if (is_control((unsigned char)value.p[i++])) {
+    for (; n > 8; p += 8, n -= 8) {
+        if (may_have_control(eight_at(p)) && has_control(p, 8)) {
             return false;
         }
     }
-    return true;
+    return n == 0 || !may_have_control(n == 8 ? eight_at(p) : few_at(p, n)) || !has_control(p, n);
 }
 
 weir_str fields_cookie(const struct fields *fields, weir_str name)

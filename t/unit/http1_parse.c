@@ -214,6 +214,31 @@ static void test_limits(void)
     ok(request(text, n) == HTTP1_ERROR && error.status == 431, "many fields");
 }
 
+/* One bad character at any place of a value of any length; a TAB is none. */
+static void test_values(void)
+{
+    static const char bad[] = {'\0', '\r', '\n', 0x1f, 0x7f};
+    char text[33];
+    int wrong = 0;
+
+    for (size_t n = 0; n < sizeof(text); n++) {
+        memset(text, 'v', sizeof(text));
+        wrong += !field_value_is_valid((weir_str){text, n});
+        for (size_t at = 0; at < n; at++) {
+            for (size_t i = 0; i < sizeof(bad); i++) {
+                text[at] = bad[i];
+                wrong += field_value_is_valid((weir_str){text, n});
+            }
+            text[at] = '\t';
+            wrong += !field_value_is_valid((weir_str){text, n});
+            text[at] = (char)0xe4;
+            wrong += !field_value_is_valid((weir_str){text, n});
+            text[at] = 'v';
+        }
+    }
+    ok(wrong == 0, "control characters in values (%d wrong)", wrong);
+}
+
 int main(void)
 {
     arena_init(&arena);
@@ -223,6 +248,7 @@ int main(void)
     test_bad();
     test_responses();
     test_limits();
+    test_values();
     arena_fini(&arena);
     return done_testing();
 }
