@@ -33,7 +33,8 @@ my $port = free_port();
 write_file("$dir/fpm.conf", join('', "[global]\nerror_log = $dir/fpm.log\ndaemonize = no\n", @pools) =~ s/%port%/$port/gr);
 chmod 0777, $dir;
 my $php = program([$fpm, '-F', '-n', '-y', "$dir/fpm.conf", $> == 0 ? '-R' : ()], port => $port);
-my $weir = weir(<<"END", workers => 1);
+my $build = $ENV{WEIR_BUILD} || source_dir() . '/build';
+my $weir = weir(<<"END", workers => 1, server => qq[modules_path = [ "$build/modules", "$build/t/modules/.libs" ];]);
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; client = { max_body = "64m"; }; routes = (
   { regex = "\\\\.php\$"; fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; index = "index.php"; keepalive = 1; accel_redirect = true; params = { APP_ENV = "test of \$host"; }; }; },
   { regex = "\\\\.php/"; fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; }; },
@@ -41,6 +42,7 @@ sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; client = { max_body = "6
   { path = "/stream.php"; final = true; fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; request_buffering = false; buffering = false; check_script = false; params = { SCRIPT_FILENAME = "$www/index.php"; }; }; },
   { path = "/private"; final = true; internal = true; static = { mount = "$www/upload"; }; },
   { path = "/failed/"; final = true; on_error = ( { status = 418; respond = { text = "tea"; }; upstream = true; } ); fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; check_script = false; params = { SCRIPT_FILENAME = "$www/index.php"; }; }; },
+  { path = "/tea/"; final = true; instead = { status = 418; }; fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; check_script = false; params = { SCRIPT_FILENAME = "$www/index.php"; }; }; },
   { path = "/gone/"; final = true; fastcgi = { to = "unix:$dir/old.sock"; root = "$www"; check_script = false; }; },
   { path = "/"; static = { root = "$www"; try = [ "\$uri", "\$uri/", "/index.php" ]; }; } ); } );
 END
@@ -60,6 +62,7 @@ is request($weir, 'POST', '/index.php', { 'Transfer-Encoding' => 'chunked', 'Con
 is length get($weir, '/index.php?big=20000')->header('X-Big'), 20000, 'row 86: a large field';
 is get($weir, '/index.php?big=70000')->{status}, 502, 'row 86: one over buffer_head';
 is get($weir, '/index.php?status=418')->{status}, 418, 'row 86: a status';
+is get($weir, '/tea/?status=418')->{body}, "instead\n", 'row 86: a module answers instead' for 1 .. 3;
 is get($weir, '/index.php?to=/x')->{status}, 302, 'row 86: a Location is a redirect';
 is md5_hex(get($weir, '/index.php?long=8000000')->{body}), md5_hex('0123456789abcdef' x 500_000), 'row 86: 8 MB out';
 my $slow = client($weir);

@@ -75,6 +75,25 @@ void request_answer(struct weir_req *req, struct answer *answer)
     response_finish(req);
 }
 
+/* Of what an upstream has said nothing is sent on; its buffer, that fields point into, goes soon. */
+static void drop_upstream_fields(struct weir_req *req)
+{
+    struct fields *fields = &req->fields[WEIR_RESPONSE];
+    struct fields rest;
+
+    fields_init(&rest, &req->arena);
+    for (uint32_t i = 0; i < fields->n; i++) {
+        const weir_field *field = &fields->list[i];
+
+        if (field->flags & WEIR_FIELD_RULE) {
+            fields_add(&rest, field->id,
+                       field->id ? field_name(field->id) : arena_dup(&req->arena, field->name),
+                       arena_dup(&req->arena, field->value), field->flags);
+        }
+    }
+    *fields = rest;
+}
+
 void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, weir_str type,
                    weir_str body, const char *detail)
 {
@@ -87,10 +106,14 @@ void request_reply(struct weir_req *req, uint32_t status, weir_reason reason, we
     if (detour_is_due(req)) {
         return;
     }
-    if (req->source && req->source->cancel) {
-        req->source->cancel(req);
+    if (req->is_replaced) {
+        drop_upstream_fields(req); /* the exchange is asking, and ends by itself */
+    } else if (req->source) {
+        if (req->source->cancel) {
+            req->source->cancel(req);
+        }
+        req->source = NULL;
     }
-    req->source = NULL;
     req->status = (uint16_t)status;
     req->reason = reason;
     req->reason_detail = detail;

@@ -196,9 +196,11 @@ static bool answered_instead(struct exchange *ex, weir_reason reason, const char
         req->is_replaced = false;
         return false;
     }
-    request_log(req, WEIR_LOG_WARN, "%.*s: %s; what is stored is used", (int)reason_name(reason).n,
+    request_log(req, WEIR_LOG_WARN, "%.*s: %s; a module answers instead", (int)reason_name(reason).n,
                 reason_name(reason).p, detail ? detail : "");
-    req->reason = WEIR_REASON_NONE;
+    if (req->reason == reason) {
+        req->reason = WEIR_REASON_NONE;
+    }
     return true;
 }
 
