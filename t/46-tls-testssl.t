@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # testssl.sh finds no weakness rated above LOW. It takes minutes: only with WEIR_STRESS. What it says
-# of the test's own certificate (self-signed, without CRL or responder) is not weir's.
+# of the test's own certificate (self-signed, without CRL or responder) is not weir's. It looks at the
+# header fields of the site, too, so the site has those of production.
 use strict;
 use warnings;
 use JSON::PP ();
@@ -15,6 +16,9 @@ make_certificate($dir, name => 'ec');
 make_certificate($dir, name => 'rsa', key => 'rsa');
 my $weir = weir(<<"END");
 sites = ( { listen = [ "https://127.0.0.1:%port:web%" ]; http2 = true; respond = { text = "x"; };
+            headers = { response = { set = { Strict-Transport-Security = "max-age=31536000"; X-Frame-Options = "DENY";
+                                             X-Content-Type-Options = "nosniff"; Content-Security-Policy = "default-src 'self'";
+                                             Referrer-Policy = "no-referrer"; }; }; };
             tls = { certificates = ( { certificate = "$dir/ec.pem"; key = "$dir/ec-key.pem"; },
                                      { certificate = "$dir/rsa.pem"; key = "$dir/rsa-key.pem"; } ); }; } );
 END

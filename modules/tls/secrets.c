@@ -274,9 +274,9 @@ static bool digest_init(struct digest *digest, EVP_MAC *hmac_)
 
 bool secrets_init(void)
 {
-    static bool is_done;
+    static OSSL_PROVIDER *provider;
 
-    if (is_done) {
+    if (provider) {
         return true;
     }
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
@@ -284,8 +284,9 @@ bool secrets_init(void)
                 digest_init(&digests[SECRETS_SHA384], mac);
 
     EVP_MAC_free(mac); /* the contexts hold it */
-    is_done = fine && OSSL_PROVIDER_add_builtin(NULL, "weir", on_load) == 1 &&
-              OSSL_PROVIDER_try_load(NULL, "weir", 1) != NULL;
+    if (fine && OSSL_PROVIDER_add_builtin(NULL, "weir", on_load) == 1) {
+        provider = OSSL_PROVIDER_try_load(NULL, "weir", 1); /* OpenSSL's own are there, too */
+    }
     ERR_clear_error();
-    return is_done;
+    return provider != NULL;
 }
