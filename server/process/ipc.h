@@ -14,7 +14,7 @@ enum ipc_type {
     IPC_SECRET,     /* master: config_secret, in hexadecimal digits */
     IPC_SOCKETS_END,/* master: you have all that I hold; you are generation `index` */
     IPC_PATHS,      /* loader: pid file, control socket, and that one's group id or nothing; lines */
-    IPC_READY,      /* loader: workers accept */
+    IPC_READY,      /* loader: so many workers accept; the text says how many sites there are */
     IPC_FAILED,     /* loader: the text says why */
     IPC_DRAIN,      /* master, loader: finish what is under way, then exit; `index` 1: there is a
                        successor, and connections move to it */

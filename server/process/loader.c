@@ -550,8 +550,11 @@ static void on_worker(struct loader *l, struct worker *worker)
         }
     }
     if (!l->announced) {
+        char sites[16];
+
         l->announced = true;
-        ipc_send(l->master, IPC_READY, l->worker_n, NULL, -1);
+        snprintf(sites, sizeof(sites), "%u", l->config.site_n);
+        ipc_send(l->master, IPC_READY, l->worker_n, sites, -1);
     }
 }
 

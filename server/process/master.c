@@ -171,6 +171,23 @@ static void limit_ending(struct master *m)
     }
 }
 
+/* ---- the service manager ---- */
+
+/* `more` (may be empty) is what else there is to say. */
+static void tell_serving(const struct master *m, const char *more)
+{
+    const struct generation *g = m->serving;
+    char state[200];
+
+    if (g->sites) {
+        snprintf(state, sizeof(state), "READY=1\nSTATUS=Serving %u site%s with %u worker%s%s\n", g->sites,
+                 g->sites == 1 ? "" : "s", g->workers, g->workers == 1 ? "" : "s", more);
+    } else {
+        snprintf(state, sizeof(state), "READY=1\nSTATUS=Serving%s\n", more);
+    }
+    notify_state(state);
+}
+
 /* ---- probation: weir -s reload --confirm ---- */
 
 static void begin_probation(struct master *m, struct generation *before)
@@ -206,7 +223,7 @@ static void go_back(struct master *m, const char *why)
     if (failed) {
         ipc_send(failed->sock, IPC_DRAIN, 1, NULL, -1);
     }
-    notify_state("STATUS=Serving; the last reload was taken back\n");
+    tell_serving(m, "; the last reload was taken back");
 }
 
 static void become_serving(struct master *m, struct generation *g)
@@ -225,7 +242,7 @@ static void become_serving(struct master *m, struct generation *g)
     } else if (before) {
         ipc_send(before->sock, IPC_DRAIN, 1, NULL, -1);
     }
-    notify_state("READY=1\nSTATUS=Serving\n");
+    tell_serving(m, "");
     tell_ready(m, 0);
     limit_ending(m);
     answer_reload(m);
@@ -238,8 +255,11 @@ static void refuse_generation(struct master *m, struct generation *g, const char
     if (m->serving) {
         log_error("the new configuration was refused; the old one goes on");
     }
-    notify_state(m->serving ? "READY=1\nSTATUS=Serving; the last reload was refused\n"
-                            : "STATUS=The configuration was refused\n");
+    if (m->serving) {
+        tell_serving(m, "; the last reload was refused");
+    } else {
+        notify_state("STATUS=The configuration was refused\n");
+    }
     control_answer_waiters(&m->control, g->number, "error\n%s", why);
     if (!m->serving) {
         m->status = 1;
@@ -260,7 +280,9 @@ static void begin_reload(struct master *m)
     if (!start_generation(m)) {
         control_answer_waiters(&m->control, m->counter + 1,
                                "error\nno process could be started\n");
-        notify_state("READY=1\nSTATUS=Serving; no process could be started for the last reload\n");
+        if (m->serving) {
+            tell_serving(m, "; no process could be started for the last reload");
+        }
     }
 }
 
@@ -357,6 +379,7 @@ static void on_loader(struct master *m, struct generation *g)
         break;
     case IPC_READY:
         g->workers = message.index;
+        g->sites = (uint32_t)strtoul(message.text, NULL, 10);
         become_serving(m, g);
         break;
     case IPC_DRAINING:
@@ -428,7 +451,7 @@ static void generation_died(struct master *m, struct generation *g, int status)
         control_answer_waiters(&m->control, g->number,
                                "error\nthe loader died while it was loading\n");
         if (m->serving) {
-            notify_state("READY=1\nSTATUS=Serving; the loader of the last reload died\n");
+            tell_serving(m, "; the loader of the last reload died");
         }
     }
     if ((was_serving || (was_loading && !m->serving)) && !m->ending) {
@@ -721,6 +744,10 @@ static int wait_ms(const struct master *m)
     uint64_t reload_ms = m->reload_wanted_ms + ENDING_WAIT_MS;
     if (m->reload_wanted && !is_loading(m) && (due == 0 || reload_ms < due)) {
         due = reload_ms;
+    }
+    uint64_t watchdog_ms = notify_watchdog();
+    if (watchdog_ms && (due == 0 || watchdog_ms < due)) {
+        due = watchdog_ms;
     }
     if (due == 0) {
         return -1;

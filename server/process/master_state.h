@@ -27,7 +27,7 @@ struct generation {
     bool stopped;            /* it was told to end at once */
     bool accepts;            /* takes connections, or may still do so */
     time_t since;
-    uint32_t workers;
+    uint32_t workers, sites; /* sites 0: not known, it is from before another binary took over */
     uint32_t deaths, stalls; /* of workers */
     time_t trouble_at;       /* the last of them, and what the log says of it */
     char trouble[200];

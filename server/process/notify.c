@@ -38,3 +38,31 @@ void notify_reloading(void)
              (unsigned long long)clock_us());
     notify_state(state);
 }
+
+/* Half of what the manager waits for (sd_watchdog_enabled(3)). */
+static uint64_t watchdog_interval_ms(void)
+{
+    const char *usec = getenv("WATCHDOG_USEC");
+    const char *pid = getenv("WATCHDOG_PID");
+
+    if (!usec || (pid && strtol(pid, NULL, 10) != (long)getpid())) {
+        return 0;
+    }
+    uint64_t ms = strtoull(usec, NULL, 10) / 2000;
+    return ms ? ms : 1;
+}
+
+uint64_t notify_watchdog(void)
+{
+    static uint64_t due_ms;
+    uint64_t interval_ms = watchdog_interval_ms();
+
+    if (interval_ms == 0) {
+        return 0;
+    }
+    if (due_ms <= clock_now.ms) {
+        notify_state("WATCHDOG=1\n");
+        due_ms = clock_now.ms + interval_ms;
+    }
+    return due_ms;
+}
