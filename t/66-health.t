@@ -27,7 +27,7 @@ my $grpc = backend(sub { # a gRPC server as far as its health service goes
     $conn->is_closed;
 }, raw => 1);
 my $fine = backend(sub { $_[0]->answer(200, 'plain') });
-my $timing = 'interval = "100ms"; timeout = "5s"; rise = 2; fall = 2;';
+my $timing = 'interval = "200ms"; timeout = "5s"; rise = 2; fall = 2;';
 my $conf = <<"END";
 upstream = {
   app = { servers = [ "127.0.0.1:$p{a}{port}", "127.0.0.1:$p{b}{port}" ]; health = { path = "/health"; body = "well"; $timing }; };
