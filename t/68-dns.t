@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Names that are looked up again: answers that change under load, SRV, both families, and none.
+# Names that are looked up again: answers that change each second under load, SRV, both families, and none.
+# WEIR_STRESS: how many changes (5).
 use strict;
 use warnings;
 use Test::More;
@@ -46,25 +47,32 @@ write_file("$dir/hosts", read_file("$dir/hosts") . "127.0.0.4 late.test\n");
 $hup->();
 ok wait_for { get($weir, '/late')->{body} eq 'b4' }, 'once it resolves its route serves, without a reload';
 
-# The answer changes all the time, under load.
+# The answer changes each second, under load that goes on until it is told to end.
+my $descriptors = sub { my @all = map { glob "/proc/$_/fd/*" } $weir->worker_pids; return scalar @all };
+my $before = $descriptors->();
 my $wrk = fork // die;
 if (!$wrk) {
     open STDOUT, '>', "$dir/wrk";
-    exec 'wrk', '-t1', '-c8', '-d4s', 'http://127.0.0.1:' . $weir->port . '/app' or POSIX::_exit(127);
+    exec 'wrk', '-t1', '-c8', '-d3600s', '--timeout', '60s', 'http://127.0.0.1:' . $weir->port . '/app' or POSIX::_exit(127);
 }
 my %seen;
-for my $round (1 .. 3) {
-    my $n = 2 + $round % 4;
+my $rounds = $ENV{WEIR_STRESS} || 5;
+for my $round (1 .. $rounds) {
+    my $n = $round == $rounds ? 5 : 2 + $round % 3;
+    my $next = time + 1;
     $answer->($n);
     $hup->();
     ok wait_for { get($weir, '/app')->{body} eq "b$n" }, "P1: the answer is 127.0.0.$n now, and requests go there";
+    wait_for { time > $next };
 }
+kill 'INT', $wrk;
 waitpid $wrk, 0;
 my $said = read_file("$dir/wrk");
-like $said, qr/(\d{2,}) requests in/, 'under load';
+like $said, qr/\d{2,} requests in/, 'under load: ' . ($said =~ /(\d+ requests in [\w.]+)/)[0];
 unlike $said, qr/Non-2xx|Socket errors/, 'P1: no request failed' or diag $said;
 my $idle = sub { scalar grep { /ESTAB/ && /127\.0\.0\.[234]:$port\s*$/ } split /\n/, `ss -Htn dst 127.0.0.0/8 dport = :$port` };
 ok wait_for { $idle->() == 0 }, 'no connection to an address of the past is left' or diag `ss -Htn dport = :$port`;
+ok wait_for { $descriptors->() <= $before + 8 }, 'and no descriptor: ' . $descriptors->() . " of $before and eight that are kept";
 $server->stop;
 my $end = time + 1.5;
 wait_for { time > $end };
