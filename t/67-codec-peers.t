@@ -20,19 +20,27 @@ sub h2 {
             $conn->note("asked $name");
             $conn->send(frame($HEADERS, $END_HEADERS, $stream, pack_fields(':status', $status)) . frame($DATA, $END_STREAM, $stream, $name));
         }
+        $conn->note('closed');
     }, raw => 1);
 }
 my %p = (ill => h2('ill', 503), well => h2('well', 200), worse => h2('worse', 503),
     v1 => h2('v1', 200, qr/^PROXY[^\r]*\r\n/), v2 => h2('v2', 200, qr/^\r\n\r\n\0\r\nQUIT\n.{16}/s));
+my $nobody = free_port();
 my $servers = sub { join ', ', map { qq[{ address = "127.0.0.1:$p{$_}{port}"; max_fails = 0; }] } @_ };
 my $weir = weir(<<"END");
 upstream = { mixed = { retry = { on = [ "error", "503" ]; }; servers = ( ${\ $servers->(qw(ill well))} ); };
              none = { retry = { on = [ "error", "503" ]; }; servers = ( ${\ $servers->(qw(ill worse))} ); };
+             ill = { servers = ( ${\ $servers->('ill')} ); }; well = { servers = ( ${\ $servers->('well')} ); };
              keeps = { servers = ( ${\ $servers->(qw(ill well))} ); };
              v1 = { servers = { address = "127.0.0.1:$p{v1}{port}"; proxy_protocol = 1; }; };
              v2 = { servers = { address = "127.0.0.1:$p{v2}{port}"; proxy_protocol = 2; }; }; };
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; headers = { response = { set = { X-Statuses = "\$upstream_status"; }; }; };
-  routes = ( ${\ join ', ', map { qq[{ path = "/$_"; proxy = { to = "h2://$_"; }; }] } qw(mixed none keeps v1 v2)} ); } );
+  routes = ( ${\ join ', ', map { qq[{ path = "/$_"; proxy = { to = "h2://$_"; }; }] } qw(mixed none keeps well v1 v2)},
+    { path = "/text"; on_error = ( { status = 503; respond = { text = "sorry"; }; upstream = true; } ); proxy = { to = "h2://ill"; }; },
+    { path = "/page"; on_error = ( { status = 503; path = "/well"; upstream = true; } ); proxy = { to = "h2://ill"; }; },
+    { path = "/own"; on_error = ( { status = 503; path = "/well"; answer = "own"; upstream = true; } ); proxy = { to = "h2://ill"; }; },
+    { path = "/left"; on_error = ( { status = 503; path = "/well"; } ); proxy = { to = "h2://ill"; }; },
+    { path = "/down"; on_error = ( { status = 502; path = "/well"; } ); proxy = { to = "h2://127.0.0.1:$nobody"; }; } ); } );
 END
 my $all = sub { my ($group, $n) = @_; return join ' ', map { my $r = get($weir, "/$group"); "$r->{body}:" . $r->header('X-Statuses') } 1 .. $n };
 is $all->('mixed', 4), 'well:503, 200 well:200 well:503, 200 well:200', 'retry.on: a status is worth another peer';
@@ -41,6 +49,17 @@ like get($weir, '/none')->header('X-Statuses'), qr/^503, 503$/, 'retry.on: the l
 is get($weir, '/none')->{status}, 503, 'retry.on: as it is';
 is join(' ', sort map { request($weir, 'POST', '/mixed', {}, 'x')->{status} } 1 .. 2), '200 503', 'retry.on: a POST is not repeated';
 is join(' ', sort map { get($weir, '/keeps')->{status} } 1 .. 2), '200 503', 'retry.on: nor what is not asked for';
+
+my $asked = client($weir);
+my $said = sub { my ($path, $body) = @_;
+    $asked->send(($body ? 'POST' : 'GET') . " /$path HTTP/1.1\r\nHost: a\r\nContent-Length: " . length($body) . "\r\n\r\n$body");
+    my $r = $asked->response;
+    return "$r->{status} $r->{body}" };
+for my $body ('', 'x' x 1000) {
+    is join(', ', map { $said->($_, $body) } qw(text page own left down text page well)), '503 sorry, 503 well, 200 well, 503 ill, 502 well, 503 sorry, 503 well, 200 well',
+        'on_error: an answer over HTTP/2, or none, is replaced' . ($body ? ', that to a POST as well' : '');
+}
+is scalar(grep { $_ eq 'closed' } $p{ill}->notes), 0, 'on_error: and the connections to backends go on';
 
 my $web = $weir->port;
 my @ports;

@@ -27,7 +27,7 @@ echo json_encode(['uri' => $_SERVER['REQUEST_URI'], 'query' => $_SERVER['QUERY_S
 PHP
 write_file("$www/upload/image.png", '<?php echo "executed";');
 my @pools = map { my $pool = $_; "[$pool]\nlisten = " . ($pool eq 'tcp' ? '127.0.0.1:%port%' : "$dir/$pool.sock") . "\nuser = nobody\ngroup = nogroup\nlisten.mode = 0666\n"
-    . "pm = static\npm.max_children = 2\ncatch_workers_output = yes\nphp_admin_value[log_errors] = On\nphp_admin_value[error_log] = /dev/stderr\n"
+    . "pm = static\npm.max_children = 4\ncatch_workers_output = yes\nphp_admin_value[log_errors] = On\nphp_admin_value[error_log] = /dev/stderr\n"
     . "php_admin_value[upload_max_filesize] = 64M\nphp_admin_value[post_max_size] = 64M\nphp_admin_value[upload_tmp_dir] = $dir\n" } 'php', 'tcp';
 my $port = free_port();
 write_file("$dir/fpm.conf", join('', "[global]\nerror_log = $dir/fpm.log\ndaemonize = no\n", @pools) =~ s/%port%/$port/gr);
@@ -43,6 +43,10 @@ sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; client = { max_body = "6
   { path = "/private"; final = true; internal = true; static = { mount = "$www/upload"; }; },
   { path = "/failed/"; final = true; on_error = ( { status = 418; respond = { text = "tea"; }; upstream = true; } ); fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; check_script = false; params = { SCRIPT_FILENAME = "$www/index.php"; }; }; },
   { path = "/tea/"; final = true; instead = { status = 418; }; fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; check_script = false; params = { SCRIPT_FILENAME = "$www/index.php"; }; }; },
+  { path = "/inner"; name = "php"; internal = true; final = true; fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; check_script = false; params = { SCRIPT_FILENAME = "$www/index.php"; APP_ENV = "instead"; }; }; },
+  { path = "/sorry/"; final = true; on_error = ( { status = 500; path = "/private/image.png"; upstream = true; }, { status = 404; path = "\@php"; answer = "own"; upstream = true; } );
+    fastcgi = { to = "unix:$dir/php.sock"; root = "$www"; keepalive = 1; check_script = false; params = { SCRIPT_FILENAME = "$www/index.php"; }; }; },
+  { path = "/lost/"; final = true; on_error = ( { status = 502; path = "\@php"; answer = "own"; } ); fastcgi = { to = "unix:$dir/old.sock"; root = "$www"; check_script = false; }; },
   { path = "/gone/"; final = true; fastcgi = { to = "unix:$dir/old.sock"; root = "$www"; check_script = false; }; },
   { path = "/"; static = { root = "$www"; try = [ "\$uri", "\$uri/", "/index.php" ]; }; } ); } );
 END
@@ -84,6 +88,14 @@ is "$r->{status} $r->{body} " . $r->header('Content-Type'), '200 <?php echo "exe
 is get($weir, '/index.php?accel=none')->{status}, 502, 'what is no path leads nowhere';
 is get($weir, '/private/image.png')->{status}, 404, 'which clients do not reach';
 is get($weir, '/failed/x?status=418')->{body}, 'tea', 'on_error instead of an answer of PHP';
+$c = client($weir);
+my @instead = map { $c->send("$_ HTTP/1.1\r\nHost: a\r\n\r\n"); $c->response } map { "GET $_" } '/sorry/x?status=500', '/sorry/x?status=500&long=800000',
+    '/sorry/x?status=404', '/lost/x?a=b', '/sorry/x';
+is join(' ', map { $_->{status} } @instead), '500 500 404 200 200', 'on_error: a page, and another PHP';
+is $instead[$_]{body}, '<?php echo "executed";', 'on_error: the page is sent, however long the answer was that it stands for' for 0, 1;
+like $instead[$_]{body}, qr/"env":"instead"/, 'on_error: the other PHP has the request' for 2, 3;
+like $instead[3]{body}, qr{"uri":"\\/lost\\/x\?a=b"}, 'on_error: as the client asked for it';
+like $instead[4]{body}, qr/"env":""/, 'and what is no error goes on';
 is get($weir, '/upload/image.png/x.php')->{status}, 404, 'row 86: an upload is not executed by a path below it';
 is get($weir, '/upload/image.png/.php')->{status}, 404, 'row 86: nor by another';
 $r = get($weir, '/gone/x.php');
