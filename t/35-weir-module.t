@@ -28,6 +28,8 @@ for my $kind (qw(access content filter log balancer)) {
     is $status, 0, 'passes its check and its test' or diag $said;
     unlike $said, qr/NOT OK/, 'whole';
     like $said, qr/Result: PASS/, 'and the test ran';
+    like read_file("$dir/$name/debian/control") . read_file("$dir/$name/debian/changelog"), qr/^Source: weir-module-my-$kind\n(?s:.*)^Package: weir-module-my-$kind\n(?s:.*)^weir-module-my-$kind \(/m,
+        'the package has a name that Debian allows';
     ok -x "$dir/$name/debian/rules" && -e "$dir/$name/t/$name.t" && -e "$dir/$name/README.md", 'packaging, test and README are there';
 }
 my ($status, $said) = tool($dir, 'new', 'my_log');
