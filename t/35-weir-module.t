@@ -62,12 +62,12 @@ my $row = qr/ +(\d+\.\d\d) +([+-]\d+\.\d\d) +(\d+\.\d\d) +(-?\d+\.\d\d)$/m;
 like $said, qr/^no module +\d+\.\d\d$/m, 'beside none';
 my (undef, $empty, $empty_calls) = $said =~ /^an empty module$row/m or diag $said;
 my ($all, $more, $calls, $per_call) = $said =~ /^burn$row/m or diag $said;
-like "$empty_calls $calls", qr/^1\.[01]\d 1\.[01]\d$/, 'both are called once for a request'; # 32 are under way when the load ends
-cmp_ok $more, '>=', 900, "$more us for a request";
-cmp_ok $per_call, '>=', 800, "$per_call us for a call";
+is "$empty_calls $calls", '1.00 1.00', 'both are called once for a request';
+cmp_ok $more, '>=', 500, "$more us for a request";
+cmp_ok $per_call, '>=', 500, "$per_call us for a call";
 cmp_ok $empty, '<', 500, "$empty us for nothing";
-like $said, qr/^burn is called: access 1\.[01]\d$/m, 'and where';
-unlike $said, qr/not 2xx/, 'requests got through';
+like $said, qr/^burn is called: access 1\.00$/m, 'and where';
+unlike $said, qr/400 and up/, 'requests got through';
 ($status, $said) = tool($bad, 'bench', 'burn.so', '"fild = 1;"');
 like $said, qr/these settings are not right:.*no option "fild": did you mean "field"/s, 'settings with a mistake';
 done_testing;
