@@ -20,6 +20,7 @@
 #include "process/command.h"
 #include "process/control.h"
 #include "process/explain.h"
+#include "process/last_good.h"
 #include "process/loader.h"
 #include "process/master.h"
 #include "process/master_state.h"
@@ -49,6 +50,8 @@ struct options {
 
 static const char usage_text[] =
     "usage: weir [-c PATH] [--daemon]            run; PATH is a folder of *.conf files, or a file\n"
+    "            [--last-good FILE]              keep what serves there, and start with it when PATH is\n"
+    "                                            wrong\n"
     "       weir -t [--json]                     test the configuration\n"
     "       weir -T                              print it with defaults filled in\n"
     "       weir -s reload|quit|stop|reopen|upgrade  tell the running weir\n"
@@ -566,6 +569,12 @@ static int parse(struct options *o, char **argv)
             }
             at++;
             known = true;
+        }
+        if (!known && strcmp(arg, "--last-good") == 0) {
+            if (!at[1]) {
+                return usage_error("a value is missing after", arg);
+            }
+            known = last_good_use(*++at);
         }
         if (!known && (strcmp(arg, "--confirm") == 0 || strcmp(arg, "--max-5xx") == 0)) {
             if (!at[1]) {

@@ -30,7 +30,8 @@ enum ipc_type {
     IPC_TROUBLE,    /* loader: the text says how a worker died, or with `index` 1 where it is stuck */
     IPC_COMMAND,    /* master: a line of the control socket, and the connection to answer on;
                        `index` 1: in JSON */
-    IPC_GONE        /* loader: all workers have ended */
+    IPC_GONE,       /* loader: all workers have ended */
+    IPC_KEEP        /* master: this configuration is good: keep it for a restart */
 };
 
 #define IPC_TEXT 8192

@@ -26,6 +26,7 @@
 #include "process/cpu.h"
 #include "process/held.h"
 #include "process/ipc.h"
+#include "process/last_good.h"
 #include "process/postmortem.h"
 #include "process/privilege.h"
 #include "process/sockets.h"
@@ -525,6 +526,8 @@ static void on_master(struct loader *l)
         reopen(l);
     } else if (message.type == IPC_PAUSE || message.type == IPC_RESUME) {
         pause_workers(l, message.type == IPC_PAUSE);
+    } else if (message.type == IPC_KEEP) {
+        last_good_save(&l->config);
     } else if (message.type == IPC_LIMIT) {
         l->max_5xx = message.index;
         l->health_at_ms = clock_now.ms;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "process/ipc.h"
+#include "process/last_good.h"
 #include "process/loader.h"
 #include "process/master_state.h"
 #include "process/notify.h"
@@ -67,7 +68,7 @@ static void make_secret(struct master *m)
     }
 }
 
-static _Noreturn void exec_loader(const struct master *m, int sock)
+static _Noreturn void exec_loader(const struct master *m, const char *config_path, int sock)
 {
     char fd[16];
     sigset_t none;
@@ -76,12 +77,12 @@ static _Noreturn void exec_loader(const struct master *m, int sock)
     snprintf(fd, sizeof(fd), "%d", sock);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execl(m->self, "weir", LOADER_ARGUMENT, fd, m->config_path, (char *)NULL);
+    execl(m->self, "weir", LOADER_ARGUMENT, fd, config_path, (char *)NULL);
     log_error("%s cannot be executed: %s", m->self, strerror(errno));
     _exit(127);
 }
 
-static struct generation *start_generation(struct master *m)
+static struct generation *start_generation_of(struct master *m, const char *config_path)
 {
     int pair[2];
 
@@ -91,7 +92,7 @@ static struct generation *start_generation(struct master *m)
     }
     pid_t pid = fork();
     if (pid == 0) {
-        exec_loader(m, pair[1]);
+        exec_loader(m, config_path, pair[1]);
     }
     close(pair[1]);
     if (pid < 0) {
@@ -105,6 +106,11 @@ static struct generation *start_generation(struct master *m)
     m->newest = g;
     send_held(m, g);
     return g;
+}
+
+static struct generation *start_generation(struct master *m)
+{
+    return start_generation_of(m, m->config_path);
 }
 
 static void tell_ready(struct master *m, char status)
@@ -207,6 +213,14 @@ static void confirm(struct master *m)
     m->confirm_at_ms = 0;
 }
 
+/* It has proved itself. */
+static void keep(const struct generation *g)
+{
+    if (last_good_path() && !g->is_last_good) {
+        ipc_send(g->sock, IPC_KEEP, 0, NULL, -1);
+    }
+}
+
 /* The generation before takes over again. What has failed drains. */
 static void go_back(struct master *m, const char *why)
 {
@@ -239,13 +253,32 @@ static void become_serving(struct master *m, struct generation *g)
     }
     if (before && m->confirm_ms) {
         begin_probation(m, before);
-    } else if (before) {
-        ipc_send(before->sock, IPC_DRAIN, 1, NULL, -1);
+    } else {
+        keep(g);
+        if (before) {
+            ipc_send(before->sock, IPC_DRAIN, 1, NULL, -1);
+        }
     }
-    tell_serving(m, "");
+    tell_serving(m, g->is_last_good ? "; the configuration was refused, this is the last good one" : "");
     tell_ready(m, 0);
     limit_ending(m);
     answer_reload(m);
+}
+
+/* Nothing serves yet, and there is a configuration that did. */
+static bool begin_with_last_good(struct master *m, const struct generation *refused)
+{
+    if (m->serving || m->ending || refused->is_last_good || !last_good_exists()) {
+        return false;
+    }
+    struct generation *g = start_generation_of(m, last_good_path());
+    if (!g) {
+        return false;
+    }
+    g->is_last_good = true;
+    log_error("the configuration was refused: starting with the last good one, %s. A reload takes the "
+              "mended files", last_good_path());
+    return true;
 }
 
 static void refuse_generation(struct master *m, struct generation *g, const char *why)
@@ -261,7 +294,7 @@ static void refuse_generation(struct master *m, struct generation *g, const char
         notify_state("STATUS=The configuration was refused\n");
     }
     control_answer_waiters(&m->control, g->number, "error\n%s", why);
-    if (!m->serving) {
+    if (!m->serving && !begin_with_last_good(m, g)) {
         m->status = 1;
         m->ending = true;
     }
@@ -674,6 +707,7 @@ static void on_command(struct master *m, const char *command)
 
         if (was_open) {
             confirm(m);
+            keep(m->serving);
         }
         control_answer(&m->control, was_open ? "ok confirmed\n"
                                              : "error\nthere is nothing to confirm\n");

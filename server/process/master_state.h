@@ -26,6 +26,7 @@ struct generation {
     bool ready, refused;
     bool stopped;            /* it was told to end at once */
     bool accepts;            /* takes connections, or may still do so */
+    bool is_last_good;       /* its configuration is that of --last-good */
     time_t since;
     uint32_t workers, sites; /* sites 0: not known, it is from before another binary took over */
     uint32_t deaths, stalls; /* of workers */
