@@ -33,6 +33,11 @@ static const weir_opt options[] = {
      .offset = offsetof(struct http2_conf, cleartext),
      .dflt = "false",
      .doc = "Takes HTTP/2 on plain ports, too, from clients that begin with it."},
+    {.name = "upgrade",
+     .type = WEIR_T_BOOL,
+     .offset = offsetof(struct http2_conf, upgrade),
+     .dflt = "false",
+     .doc = "Takes it there from clients that begin with HTTP/1.1 and Upgrade: h2c."},
 };
 
 /* ---- the codec ---- */
@@ -68,7 +73,7 @@ static void http2_close(void *state)
 
 static struct h2 *create(weir_conn *conn, const struct http2_conf *conf)
 {
-    static const struct http2_conf defaults = {128, 65536, 262144, false};
+    static const struct http2_conf defaults = {128, 65536, 262144, false, false};
     struct h2 *h2 = prepare() ? calloc(1, sizeof(*h2)) : NULL;
 
     if (h2) {
@@ -191,6 +196,11 @@ static bool http2_is_cleartext(const void *conf)
     return ((const struct http2_conf *)conf)->cleartext;
 }
 
+static bool http2_takes_upgrade(const void *conf)
+{
+    return ((const struct http2_conf *)conf)->upgrade;
+}
+
 static const weir_codec_ops codec = {
     .size = sizeof(codec),
     .name = "http2",
@@ -211,6 +221,9 @@ static const weir_codec_ops codec = {
     .allows_connect = http2_allows_connect,
     .request = http2_request,
     .leave = http2_leave,
+    .upgrade_name = NGHTTP2_CLEARTEXT_PROTO_VERSION_ID,
+    .takes_upgrade = http2_takes_upgrade,
+    .upgrade = http2_upgrade,
 };
 
 static const weir_module module = {

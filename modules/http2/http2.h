@@ -15,7 +15,7 @@
 struct http2_conf {
     int64_t max_streams;
     uint64_t max_header_list, window;
-    bool cleartext;
+    bool cleartext, upgrade;
 };
 
 /* What costs the client nothing and us something is allowed so often: a bucket that refills. */
@@ -64,6 +64,9 @@ void http2_set_output(nghttp2_session_callbacks *callbacks);
 
 /* in.c */
 weir_rc http2_input(void *state, const char *p, size_t n);
+
+/* upgrade.c */
+weir_rc http2_upgrade(void *state, weir_stream *stream, const weir_field *fields, size_t n);
 
 /* out.c */
 weir_rc http2_output(void *state, weir_chain *out, size_t room);

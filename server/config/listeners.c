@@ -281,6 +281,10 @@ static void add_codec(struct config *config, struct listener *listener, struct s
         listener->preface = codec->preface;
         listener->preface_codec = use->module;
     }
+    if (!listener->tls && WEIR_HAS(codec, upgrade) && codec->upgrade_name && codec->upgrade &&
+        codec->takes_upgrade && codec->takes_upgrade(use->conf)) {
+        listener->upgrade_codec = use->module;
+    }
     if (!has_codec(listener, use->module)) {
         all = arena_alloc(&config->arena, (listener->codec_n + 1) * sizeof(*all));
         if (listener->codec_n) {

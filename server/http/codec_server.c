@@ -750,7 +750,9 @@ void codec_server_drain(struct client *client)
     }
 }
 
-void codec_server_start(struct client *client, const struct module *module, weir_str name)
+/* NULL: the codec cannot begin. */
+static struct codec_server *server_create(struct client *client, const struct module *module,
+                                          weir_str name)
 {
     struct codec_server *server = mem_zalloc(sizeof(*server));
     struct weir_conn *codec = &server->codec;
@@ -758,19 +760,30 @@ void codec_server_start(struct client *client, const struct module *module, weir
 
     server->client = client;
     codec_init(codec, &client->conn, module, on_later);
-    client->codec = server;
-    client->ops = &codec_ops;
-    client->state = CLIENT_CODEC;
     struct account_call call = codec_enter(codec);
     codec->state = codec->ops->open(codec, plan_conf(&site->self->plan, module));
     account_leave(&call);
     if (!codec->state) {
-        client_close(client);
-        return;
+        codec_fini(codec);
+        free(server);
+        return NULL;
     }
-    if (client->in) {
-        struct buf *buf = client->in;
+    return server;
+}
 
+/* The client speaks the codec's protocol from here on. */
+static void take_over(struct client *client, struct codec_server *server)
+{
+    client->codec = server;
+    client->ops = &codec_ops;
+    client->state = CLIENT_CODEC;
+}
+
+static void take_input(struct client *client, struct weir_conn *codec)
+{
+    struct buf *buf = client->in;
+
+    if (buf) {
         client->in = NULL;
         codec_input(codec, buf, client->in_at);
         client->in_at = 0;
@@ -779,6 +792,60 @@ void codec_server_start(struct client *client, const struct module *module, weir
     if (clients_draining) {
         codec_server_drain(client);
     }
+}
+
+void codec_server_start(struct client *client, const struct module *module, weir_str name)
+{
+    struct codec_server *server = server_create(client, module, name);
+
+    if (!server) {
+        client_close(client);
+        return;
+    }
+    take_over(client, server);
+    take_input(client, &server->codec);
+}
+
+static weir_rc upgrade(struct codec_server *server, struct weir_req *req)
+{
+    struct weir_conn *codec = &server->codec;
+    const struct fields *fields = &req->fields[WEIR_REQUEST];
+    struct account_call call = codec_enter(codec);
+    weir_rc rc = codec->ops->upgrade(codec->state, &req->stream, fields->list, fields->n);
+
+    account_leave(&call);
+    return rc;
+}
+
+bool codec_server_upgrade(struct client *client, const struct module *module)
+{
+    struct weir_req *req = client->req;
+    struct codec_server *server = server_create(client, module, (weir_str){0});
+    const char *name = module->desc->codec->upgrade_name;
+
+    if (!server) {
+        return false;
+    }
+    if (upgrade(server, req) != WEIR_OK) {
+        codec_fini(&server->codec);
+        free(server);
+        return false;
+    }
+    weir_str line = arena_printf(&req->arena, "HTTP/1.1 101 Switching Protocols\r\n"
+                                              "Connection: upgrade\r\nUpgrade: %s\r\n\r\n", name);
+    chain_add_copy(&server->codec.out, line.p, line.n);
+    take_over(client, server);
+    client->req = NULL;
+    req->head.upgrade = false;
+    req->stream = (struct weir_stream){&stream_ops, 1};
+    req->moved_ms = clock_now.ms;
+    stream_link(server, req);
+    request_begin(req);
+    if (req->responded || req->aborted) {
+        flush(req);
+    }
+    take_input(client, &server->codec);
+    return true;
 }
 
 void codec_server_end(struct client *client)

@@ -11,6 +11,9 @@ struct module;
 /* The connection speaks `module`'s protocol from now on; `name` is the server name that the
  * transport was asked for. What client->in holds is its beginning. */
 void codec_server_start(struct client *client, const struct module *module, weir_str name);
+/* client->req, which came in HTTP/1.1 and asks for it, becomes the first stream of `module`'s protocol; 101
+ * goes ahead of that. False: the codec does not want it, and nothing has happened. */
+bool codec_server_upgrade(struct client *client, const struct module *module);
 /* Does all that can be done now. */
 void codec_server_process(struct client *client);
 void codec_server_on_timer(struct client *client);

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "http/chunked.h"
 #include "http/codec_server.h"
+#include "module/registry.h"
 #include "net/io.h"
 
 #include <errno.h>
@@ -396,6 +397,21 @@ static void reject_head(struct client *client, const struct http1_error *error)
     flush_now(client);
 }
 
+/* Does it ask to go on in another protocol, where the listener has such? One with a body may be answered
+ * as it is. */
+static bool is_upgrade(const struct client *client)
+{
+    const struct module *module = client->listener->upgrade_codec;
+    const struct weir_req *req = client->req;
+
+    if (!module || client->served != 1 || !req->head.upgrade || req->head.framing != FRAMING_NONE) {
+        return false;
+    }
+    weir_str asked = fields_get(&req->fields[WEIR_REQUEST], WEIR_F_UPGRADE)->value;
+    const char *name = module->desc->codec->upgrade_name;
+    return str_ieq(asked, (weir_str){name, strlen(name)});
+}
+
 static void begin_request(struct client *client, size_t used)
 {
     struct weir_req *req = client->req;
@@ -408,6 +424,9 @@ static void begin_request(struct client *client, size_t used)
     conn_is_fresh(&client->conn);
     timer_stop(&client->conn.timer);
     start_body(client);
+    if (is_upgrade(client) && codec_server_upgrade(client, client->listener->upgrade_codec)) {
+        return;
+    }
     if (!decode_body(client)) {
         const struct http1_error error = {400, "the request body's chunked coding is malformed"};
 

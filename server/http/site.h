@@ -141,6 +141,7 @@ struct listener {
     uint32_t codec_n;
     const struct module *preface_codec;
     const char *preface;           /* of the codec that is spoken here without tls; NULL: none */
+    const struct module *upgrade_codec; /* that HTTP/1.1 without tls may become; NULL: none */
     struct table hosts;      /* exact names -> struct site */
     struct host_pattern *suffixes; /* longest first */
     struct host_pattern *prefixes; /* longest first */

@@ -269,6 +269,23 @@ static void act(bool is_backend, uint8_t what, uint8_t which)
     }
 }
 
+/* A client that began with HTTP/1.1 has a first stream already; its settings are `n` bytes of text. */
+static bool upgrade(const uint8_t *text, size_t n)
+{
+    weir_stream *stream = take(1);
+    char *exact = malloc(n ? n : 1);
+
+    memcpy(exact, text, n);
+    const weir_field fields[] = {{.name = {"Upgrade", 7}, .value = {"h2c", 3}},
+                                 {.name = {"HTTP2-Settings", 14}, .value = {exact, n}}};
+    weir_rc rc = ops->upgrade(codec, stream, fields, WEIR_COUNT(fields));
+    free(exact);
+    if (rc != WEIR_OK) {
+        stream->id = 0;
+    }
+    return rc == WEIR_OK;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
@@ -279,7 +296,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(streams, 0, sizeof(streams));
     now = 1000;
     codec = is_backend ? ops->connect(NULL) : ops->open(NULL, NULL);
-    bool lives = is_backend ? give(preface + 24, 9) : give(preface, 33);
+    bool lives = true;
+    if (!is_backend && size > 1 && data[0] & 2) {
+        size_t n = data[1] < size - 2 ? data[1] : size - 2;
+
+        lives = upgrade(data + 2, n);
+        at = 2 + n;
+    }
+    lives = lives && (is_backend ? give(preface + 24, 9) : give(preface, 33));
     while (lives && at + 1 < size) {
         uint8_t what = data[at] % 8, which = data[at + 1];
 

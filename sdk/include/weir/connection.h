@@ -139,6 +139,14 @@ typedef struct {
     /* Of a protocol without windows of its own: false, and nothing is read until consumed() has
      * made it true again. NULL: always. */
     bool (*wants_input)(void *codec);
+    /* Since 0.3: a client that speaks HTTP/1.1 on a plain connection may ask to go on in this
+     * protocol (RFC 9110, 7.8). Its name in the Upgrade field; NULL: there is no such way. */
+    const char *upgrade_name;
+    bool (*takes_upgrade)(const void *conf); /* is it allowed? */
+    /* Behind open(): the request that asked, with these fields and without a body, becomes stream 1;
+     * `stream` is the host's, and its response will follow 101. Not OK: it asked wrongly, and is
+     * answered in HTTP/1.1. */
+    weir_rc (*upgrade)(void *codec, weir_stream *stream, const weir_field *fields, size_t n);
 } weir_codec_ops;
 
 #ifdef __cplusplus
