@@ -92,6 +92,28 @@ static void take_body(struct weir_req *req, struct buf *buf, const char *p, size
 {
     req->body_in_total += n;
     chain_add_buf(&req->body_in, buf, p, n);
+    if (buf != req->head_buf && buf != req->body_buf) {
+        request_drop_body_buf(req);
+        req->body_buf = buf_retain(buf);
+    }
+}
+
+/* Room for more of the body. Pieces that wait keep their buffers whole: so as long as there is room,
+ * small ones go into one, and be it that of the head. */
+static void make_body_room(struct client *client)
+{
+    struct weir_req *req = client->req;
+    struct buf *last = req->body_buf ? req->body_buf : req->head_buf;
+
+    if (last == req->body_buf && last && last->refs == 1) {
+        last->used = 0; /* nothing of it waits */
+    }
+    if (last && buf_room(last) >= BUF_SIZE / 2) {
+        client->in = buf_retain(last);
+        client->in_at = last->used;
+        return;
+    }
+    make_room(client, BUF_SIZE / 2);
 }
 
 /* Decodes what has been read. False: the framing is broken. */
@@ -204,10 +226,13 @@ static void pump_body(struct client *client)
                 wait_for_body(client);
                 return;
             }
-            make_room(client, BUF_SIZE / 2);
+            make_body_room(client);
             ssize_t n = conn_read(&client->conn, client->in);
             if (n == -EAGAIN) {
                 client_drop_input(client);
+                if (req->body_buf && req->body_buf->refs == 1) {
+                    request_drop_body_buf(req);
+                }
                 continue;
             }
             if (n <= 0) {

@@ -865,6 +865,14 @@ static void end_left(struct weir_req *req)
     }
 }
 
+void request_drop_body_buf(struct weir_req *req)
+{
+    if (req->body_buf) {
+        buf_release(req->body_buf);
+        req->body_buf = NULL;
+    }
+}
+
 void request_end(struct weir_req *req)
 {
     if (req->status == 0) {
@@ -896,6 +904,7 @@ void request_end(struct weir_req *req)
     if (req->out_text) {
         buf_release(req->out_text);
     }
+    request_drop_body_buf(req);
     if (req->head_buf) {
         buf_release(req->head_buf);
     }

@@ -63,6 +63,7 @@ struct weir_req {
 
     struct http1_head head;
     struct buf *head_buf;            /* holds what head, fields and target point to */
+    struct buf *body_buf;            /* the last that the body was read into; NULL: its head's, or none */
     struct fields fields[2];         /* by weir_side */
     struct fields trailers;          /* of the response */
     weir_str target;                 /* path and query as received or rewritten */
@@ -213,6 +214,9 @@ bool response_is_bodyless(const struct weir_req *req);
 
 /* Lets go of everything; runs LOG and END hooks. The memory of `req` itself goes, too. */
 void request_end(struct weir_req *req);
+
+/* Lets go of req->body_buf, which may be NULL. */
+void request_drop_body_buf(struct weir_req *req);
 
 /* The client's address. */
 const struct addr *request_addr(const struct weir_req *req);
