@@ -20,7 +20,7 @@ my $backend = backend(sub { my ($conn, $r) = @_;
     return $conn->send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf") && $conn->close if $r->{path} eq '/cut';
     $conn->answer($r->{path} eq '/no' ? 403 : 200, "for $r->{path}", 'X-Mark' => $r->header('X-Mark') // '?');
 });
-my $closed = free_port();
+my $closed = closed_port();
 my $weir = weir(<<"END", server => qq[modules_path = [ "$build/modules", "$mine" ];]);
 upstream = { one = { servers = [ "127.0.0.1:$backend->{port}" ]; balance = "ip_hash"; sticky = { cookie = "s"; }; }; };
 access_log = { path = "%dir%/access.log"; format = "\$request_uri \$status"; };

@@ -15,7 +15,7 @@ for my $source (glob source_dir() . '/sdk/examples/*.c') {
 my @backends = map { my $n = $_; backend(sub { my ($conn, $request) = @_;
     $conn->answer(200, "text $n", 'Content-Type' => $request->{path} =~ /png/ ? 'image/png' : 'text/plain', ETag => '"e"') }) } 1 .. 2;
 my %says = map { my $status = $_; $status => backend(sub { $_[0]->answer($status, 'word') }) } 200, 403;
-my $nobody = free_port();
+my $nobody = closed_port();
 my $servers = join ', ', map { "\"127.0.0.1:$_->{port}\"" } @backends;
 my $hour = (gmtime)[2];
 my $never = $hour < 12 ? 'from = 20; to = 21;' : 'from = 2; to = 3;'; # far from now

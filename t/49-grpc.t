@@ -16,7 +16,7 @@ if (!-d "$dir/node_modules/\@grpc/grpc-js") {
 my $certificates = new_dir();
 make_certificate($certificates);
 my $backend = program(['node', lib_dir() . '/grpc-server.js', $dir, '%port%']);
-my $dead = free_port();
+my $dead = closed_port();
 my $weir = weir(<<"END");
 sites = ( { names = [ "127.0.0.1", "example.com" ]; default = true;
   listen = [ "http://127.0.0.1:%port:plain%", "https://127.0.0.1:%port:tls%" ];

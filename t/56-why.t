@@ -6,7 +6,7 @@ use JSON::PP;
 use Test::More;
 use Weir::Test;
 
-my $nobody = free_port();
+my $nobody = closed_port();
 my $weir = weir(<<"END");
 sites = ( { names = [ "a" ]; listen = [ "http://127.0.0.1:%port:web%" ]; proxy = { to = "http://127.0.0.1:$nobody"; }; },
           { names = [ "b" ]; listen = [ "http://127.0.0.1:%port:web%" ]; error_log = { path = "%dir%/b.log"; }; static = { root = "%dir%"; }; } );

@@ -16,7 +16,7 @@ my $auth = backend(sub { my ($conn, $r) = @_;
     $conn->answer(204, undef, 'X-User' => 'alice', 'X-Groups' => "a, b", 'X-Other' => 'no');
 });
 my $app = backend(sub { my ($conn, $r) = @_; $conn->answer(200, join '|', map { $r->header($_) // '-' } qw(X-User X-Groups X-Other Content-Length)) });
-my $closed = free_port();
+my $closed = closed_port();
 my $weir = weir(<<"END");
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; proxy = { to = "http://127.0.0.1:$app->{port}"; };
   auth_request = { to = "http://127.0.0.1:$auth->{port}/check?x=1"; headers = [ "X-User", "X-Groups" ]; };

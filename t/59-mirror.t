@@ -15,7 +15,7 @@ my $twin = backend(sub { my ($conn, $r) = @_;
     $conn->answer(500, 'the twin');
 });
 my $reader = backend(sub { my ($conn) = @_; $conn->read_head; $conn->note('head'); $conn->rest }, raw => 1);
-my $closed = free_port();
+my $closed = closed_port();
 my $weir = weir(<<"END");
 cache = { one = { memory = "1m"; }; };
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; http2 = { cleartext = true; };

@@ -16,7 +16,7 @@ my $mute = backend(sub { my ($conn) = @_; $conn->more while !$conn->is_closed },
 my $dir = new_dir();
 chmod 0755, $dir;
 my $unix = backend(sub { $_[0]->answer(200, 'unix') }, unix => "$dir/sock");
-my $dead = free_port();
+my $dead = closed_port();
 my $weir = weir(<<"CONF");
 upstream = {
   weighted = { servers = ( { address = "127.0.0.1:$b{a}{port}"; weight = 5; }, { address = "127.0.0.1:$b{b}{port}"; } ); };

@@ -20,7 +20,7 @@ my $backend = backend(sub { my ($conn, $request) = @_;
     $conn->answer($status, "backend's $status", @to, 'Set-Cookie' => 'a=b', 'Retry-After' => 7, 'X-Inner' => 'yes');
 });
 my ($certificate, $key) = make_certificate($dir);
-my $nobody = free_port();
+my $nobody = closed_port();
 my $weir = weir(<<"END", workers => 1);
 cache = { memory = { memory = "1m"; }; };
 on_error = ( { status = [ 421, 400 ]; respond = { text = "top \$status"; }; } );

@@ -17,7 +17,7 @@ my %b = map {
     })
 } qw(a b c d);
 my %slow = map { my $ms = $_; $ms => backend(sub { select undef, undef, undef, $ms / 1000; $_[0]->answer(200, "after $ms") }) } 0, 60;
-my $dead = free_port();
+my $dead = closed_port();
 my @ways = ('round_robin', 'least_conn', 'ip_hash', 'ip_hash_24', 'hash', 'random_two', 'ewma');
 sub server { my ($name, $more) = @_; return qq[{ address = "127.0.0.1:$b{$name}{port}"; ] . ($more || '') . ' }' }
 sub group {

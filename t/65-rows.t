@@ -18,7 +18,7 @@ my $backend = backend(sub {
     $conn->send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nhi");
     $conn->close;
 });
-my $dead = free_port();
+my $dead = closed_port();
 my $headers = 'X-Frame-Options = "SAMEORIGIN"; X-Content-Type-Options = "nosniff"; X-XSS-Protection = "1; mode=block";';
 my $weir = weir(<<"CONF");
 sites = (

@@ -32,7 +32,7 @@ my $conf = <<"END";
 upstream = {
   app = { servers = [ "127.0.0.1:$p{a}{port}", "127.0.0.1:$p{b}{port}" ]; health = { path = "/health"; body = "well"; $timing }; };
   grpc = { servers = [ "127.0.0.1:$grpc->{port}", "127.0.0.1:$fine->{port}" ]; health = { type = "grpc"; service = "app"; $timing }; };
-  tcp = { servers = [ "127.0.0.1:${\ free_port()}", "127.0.0.1:$fine->{port}" ]; health = { type = "tcp"; $timing }; };
+  tcp = { servers = [ "127.0.0.1:${\ closed_port()}", "127.0.0.1:$fine->{port}" ]; health = { type = "tcp"; $timing }; };
 };
 sites = ( { listen = [ "http://127.0.0.1:%port:web%" ]; routes = ( { path = "/app"; proxy = { to = "http://app"; }; },
   { path = "/grpc"; proxy = { to = "http://grpc"; }; }, { path = "/tcp"; proxy = { to = "http://tcp"; retry = false; }; } ); } );

@@ -23,7 +23,7 @@ my $peer = sub {
     });
 };
 my %p = map { $_ => $peer->($_) } qw(one two);
-my $dead = free_port();
+my $dead = closed_port();
 my @mute = map { backend(sub { my ($conn) = @_; $conn->until(qr/\r\n\r\n/); $conn->note('asked'); $conn->is_closed }, raw => 1) } 1 .. 4;
 my $late = backend(sub { wait_for { 0 } 1.3; $_[0]->answer(200, 'late') });
 my $server = sub { my ($port, $more) = @_; return qq[{ address = "127.0.0.1:$port"; max_fails = 0; ] . ($more || '') . ' }' };

@@ -25,7 +25,7 @@ sub h2 {
 }
 my %p = (ill => h2('ill', 503), well => h2('well', 200), worse => h2('worse', 503),
     v1 => h2('v1', 200, qr/^PROXY[^\r]*\r\n/), v2 => h2('v2', 200, qr/^\r\n\r\n\0\r\nQUIT\n.{16}/s));
-my $nobody = free_port();
+my $nobody = closed_port();
 my $servers = sub { join ', ', map { qq[{ address = "127.0.0.1:$p{$_}{port}"; max_fails = 0; }] } @_ };
 my $weir = weir(<<"END");
 upstream = { mixed = { retry = { on = [ "error", "503" ]; }; servers = ( ${\ $servers->(qw(ill well))} ); };

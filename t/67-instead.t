@@ -26,7 +26,7 @@ my $h2 = backend(sub {
             . frame($DATA, $END_STREAM, $stream, 'b' x 5000));
     }
 }, raw => 1);
-my $closed = free_port();
+my $closed = closed_port();
 my $weir = weir(<<"END", server => qq[modules_path = [ "$build/modules", "$mine" ];], workers => 1);
 upstream = { http = { servers = [ "127.0.0.1:$http->{port}" ]; }; h2 = { servers = [ "127.0.0.1:$h2->{port}" ]; };
              closed = { servers = [ "127.0.0.1:$closed" ]; }; };

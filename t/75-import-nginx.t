@@ -26,7 +26,7 @@ my $backend = backend(sub {
 
 # ---- both of them, on ports of their own ----
 my (%conf, %at);
-my $nobody = free_port();
+my $nobody = closed_port();
 for my $who (qw(nginx weir)) {
     $at{$who} = { HTTP => free_port(), TLS => free_port() };
     for my $file ('nginx.conf', 'sites/example.com.conf', 'sites/files.conf', 'sites/errors.conf') {

@@ -33,12 +33,12 @@ use IO::Socket::IP;
 use IO::Socket::UNIX;
 use JSON::PP ();
 use POSIX qw(:sys_wait_h);
-use Socket qw(SOL_SOCKET SO_LINGER);
+use Socket qw(SOCK_STREAM SOL_SOCKET SO_LINGER);
 use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(weir run_weir check_config backend program gate client request get raw wait_for
-    free_port new_dir write_file read_file need_tool make_certificate is_sanitized source_dir
+    free_port closed_port new_dir write_file read_file need_tool make_certificate is_sanitized source_dir
     lib_dir blackhole modules_dir is_open_to);
 
 our $DEADLINE = $ENV{WEIR_TEST_DEADLINE} || 15;
@@ -181,6 +181,16 @@ sub free_port {
         return $port unless $given{$port}++;
     }
     die 'no free port';
+}
+
+# A port where nobody listens, and nobody else will as long as the test runs.
+my @closed;
+
+sub closed_port {
+    my $socket = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0, Type => SOCK_STREAM)
+        or die "no free port: $@";
+    push @closed, $socket;
+    return $socket->sockport;
 }
 
 # ---- processes ----
