@@ -64,6 +64,9 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     loop_woke();
+    if (what & EV_READ && (conn->can_read || conn->owed & EV_READ)) {
+        conn->edge_waits = true;
+    }
     if (conn->turn.queued || conn->events >= FRESH_MAX) {
         wait_turn(conn, what);
         return;
@@ -147,7 +150,7 @@ void conn_open(struct conn *conn, int fd, bool connecting, void (*on_ready)(stru
     conn->fd = fd;
     conn->can_read = false;
     conn->can_write = true;
-    conn->peer_closed = false;
+    conn->peer_closed = conn->edge_waits = false;
     conn->connecting = connecting;
     conn->corked = false;
     conn->events = 0;
@@ -195,12 +198,14 @@ void conn_shutdown(struct conn *conn)
 }
 
 /* A short read means that the socket is drained: the next bytes make a new edge. Not so once the
- * other side's FIN has made its edge: then only the end itself is drained. */
+ * other side's FIN has made its edge: then only the end itself is drained. And an edge that came
+ * meanwhile may have been a reset's, which is read behind the bytes. */
 static ssize_t note_read(struct conn *conn, ssize_t n, size_t asked)
 {
     if (n < 0) {
         if (errno == EAGAIN || errno == EINTR) {
             conn->can_read = errno == EINTR;
+            conn->edge_waits = false;
             return -EAGAIN;
         }
         conn->can_read = false;
@@ -211,7 +216,8 @@ static ssize_t note_read(struct conn *conn, ssize_t n, size_t asked)
         conn->can_read = false;
         conn->peer_closed = true;
     } else if ((size_t)n < asked && !conn->peer_closed) {
-        conn->can_read = false;
+        conn->can_read = conn->edge_waits;
+        conn->edge_waits = false;
     }
     note_moved(conn, (size_t)n);
     return n;

@@ -22,6 +22,7 @@ struct conn {
     bool can_read;       /* there may be something to read, or the end */
     bool can_write;      /* there may be room to write */
     bool peer_closed;    /* the other side has sent its FIN, or worse */
+    bool edge_waits;     /* conn.c's: another edge came while there was something left to read */
     bool connecting;
     bool corked;         /* conn.c's: part of a segment waits for what a file still gives */
     uint8_t events;      /* conn.c's: since conn_is_fresh() */
