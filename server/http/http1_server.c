@@ -105,10 +105,10 @@ static void make_body_room(struct client *client)
     struct weir_req *req = client->req;
     struct buf *last = req->body_buf ? req->body_buf : req->head_buf;
 
-    if (last == req->body_buf && last && last->refs == 1) {
+    if (req->body_buf && req->body_buf->refs == 1) {
         last->used = 0; /* nothing of it waits */
     }
-    if (last && buf_room(last) >= BUF_SIZE / 2) {
+    if (buf_room(last) >= BUF_SIZE / 2) {
         client->in = buf_retain(last);
         client->in_at = last->used;
         return;
@@ -255,6 +255,9 @@ static void pump_body(struct client *client)
         if (!req->body_in_done && sends_slowly(req)) {
             fail_slow_body(client);
             return;
+        }
+        if (req->body_in_done) {
+            request_drop_body_buf(req);
         }
         if (!chain_is_empty(&req->body_in) || req->body_in_done) {
             req->wants_body = false;
