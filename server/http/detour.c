@@ -272,13 +272,10 @@ static void drop_answer(struct weir_req *req, struct detour *detour)
     fields_init(&rest, &req->arena);
     detour->kept = arena_alloc(&req->arena, (fields->n + 1) * sizeof(*detour->kept));
     for (uint32_t i = 0; i < fields->n; i++) {
-        weir_field field = fields->list[i];
-
-        if (!is_kept(&field, detour->rule == NULL)) {
+        if (!is_kept(&fields->list[i], detour->rule == NULL)) {
             continue;
         }
-        field.name = field.id ? field_name(field.id) : arena_dup(&req->arena, field.name);
-        field.value = arena_dup(&req->arena, field.value);
+        weir_field field = field_dup(&req->arena, &fields->list[i]);
         if (field.flags & WEIR_FIELD_RULE) {
             fields_add(&rest, field.id, field.name, field.value, field.flags);
         } else {

@@ -161,6 +161,15 @@ void fields_set(struct fields *fields, uint32_t id, weir_str name, weir_str valu
     *field = (weir_field){.name = name, .value = value, .id = id, .flags = flags};
 }
 
+weir_field field_dup(struct arena *arena, const weir_field *field)
+{
+    weir_field copy = *field;
+
+    copy.name = field->id ? field_name(field->id) : arena_dup(arena, field->name);
+    copy.value = arena_dup(arena, field->value);
+    return copy;
+}
+
 uint32_t fields_remove(struct fields *fields, uint32_t id, weir_str name)
 {
     uint32_t kept = 0, n = fields->n;

@@ -43,6 +43,8 @@ weir_field *fields_next(const struct fields *fields, const weir_field *field);
 void fields_set(struct fields *fields, uint32_t id, weir_str name, weir_str value, uint32_t flags);
 /* Removes all of that name; returns how many. */
 uint32_t fields_remove(struct fields *fields, uint32_t id, weir_str name);
+/* The same with text in the arena, for when the buffer goes that it points into. */
+weir_field field_dup(struct arena *arena, const weir_field *field);
 
 /* The value of a request's cookie (RFC 6265, 4.2.1); p NULL: absent. */
 weir_str fields_cookie(const struct fields *fields, weir_str name);

@@ -83,12 +83,10 @@ static void drop_upstream_fields(struct weir_req *req)
 
     fields_init(&rest, &req->arena);
     for (uint32_t i = 0; i < fields->n; i++) {
-        const weir_field *field = &fields->list[i];
+        if (fields->list[i].flags & WEIR_FIELD_RULE) {
+            weir_field field = field_dup(&req->arena, &fields->list[i]);
 
-        if (field->flags & WEIR_FIELD_RULE) {
-            fields_add(&rest, field->id,
-                       field->id ? field_name(field->id) : arena_dup(&req->arena, field->name),
-                       arena_dup(&req->arena, field->value), field->flags);
+            fields_add(&rest, field.id, field.name, field.value, field.flags);
         }
     }
     *fields = rest;
