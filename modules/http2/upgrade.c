@@ -4,6 +4,7 @@
 #include "http2.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define SETTINGS_MAX 768 /* bytes in base64url: far more kinds than there are */
 
@@ -42,19 +43,9 @@ static int decode(weir_str text, uint8_t *out)
 
 static bool is_settings(weir_str name)
 {
-    static const char wanted[] = "http2-settings";
+    static const char wanted[] = "HTTP2-Settings";
 
-    if (name.n != sizeof(wanted) - 1) {
-        return false;
-    }
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-
-        if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != wanted[i]) {
-            return false;
-        }
-    }
-    return true;
+    return name.n == sizeof(wanted) - 1 && strncasecmp(name.p, wanted, name.n) == 0;
 }
 
 weir_rc http2_upgrade(void *state, weir_stream *stream, const weir_field *fields, size_t n)

@@ -55,7 +55,8 @@ void last_good_save(const struct config *config)
     }
     int n = snprintf(new_path, sizeof(new_path), "%s.new", path);
     if (n >= (int)sizeof(new_path)) {
-        log_error("--last-good: the path is too long");
+        log_error("--last-good: the path is longer than %zu bytes: give a shorter one",
+                  sizeof(new_path) - sizeof(".new"));
     } else if (!write_file(config, new_path) || rename(new_path, path) != 0) {
         log_error("%s: %s: the configuration that serves is not kept for a restart", path,
                   strerror(errno));
